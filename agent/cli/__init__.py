@@ -1,0 +1,56 @@
+"""The command line's table of contents: a command's file is imported only when the command is called."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are named as `module:attribute` and imported when they are called."""
+
+    def __init__(self, name: str, help: str, table: Mapping[str, tuple[str, str]]) -> None:  # noqa: A002 (click's own word)
+        super().__init__(name, help=help)
+        self._table = table
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self._table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self._table:
+            return None
+        module, attribute = self._table[cmd_name][0].split(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [(name, text) for name, (_, text) in self._table.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+# One row a command: where it lives, and its one line of help. `--help` reads this table and imports nothing.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "scale": ("agent.cli.scale:group", "Watch, record and replay the load cell."),
+    "barcode": ("agent.cli.barcode:group", "Read barcodes from pictures."),
+    "camera": ("agent.cli.camera:group", "Measure boxes from pictures."),
+    "carton": ("agent.cli.carton:group", "Suggest cartons, draw packings, import catalogues."),
+    "paper": ("agent.cli.paper:group", "Render slips and labels to pictures."),
+    "calibrate": ("agent.cli:calibrate", "Calibrate scale or camera; nothing changes until the last yes."),
+    "check": ("agent.cli:check", "Ten-second diagnosis of scale, camera, printer or broker."),
+}
+
+calibrate = LazyGroup("calibrate", "Calibrate a device; nothing changes until the last yes.", {
+    "scale": ("calibration.cli:scale", "Zero, span, corners and repeatability of the load cell."),
+    "camera": ("calibration.cli:camera", "Lens, pose and background of a camera."),
+})
+check = LazyGroup("check", "Say how a device or the broker is, and what to do about it.", {
+    "scale": ("agent.cli.scale:check", "Rate, noise, spikes, ring, and what each means."),
+    "camera": ("agent.cli.camera:check", "Picture, focus, exposure, and what each means."),
+    "broker": ("agent.cli.broker:check", "Which delivery guarantees this broker keeps."),
+})

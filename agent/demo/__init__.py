@@ -1,0 +1,1 @@
+"""Two minutes of a shift: embedded broker, reference OMS, script and audit."""

@@ -1,0 +1,1 @@
+"""Configuration layers, trial and roll-back, commands, health."""

@@ -1,0 +1,1 @@
+"""Which carton, what it should weigh, what is probably missing: pure Python."""

@@ -1,0 +1,1 @@
+"""A frame to facts: barcodes and dimensions. numpy and OpenCV, no camera."""

@@ -1,0 +1,1 @@
+"""Counts to grams to a stable weight: pure Python, one sample at a time."""

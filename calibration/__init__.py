@@ -1,0 +1,1 @@
+"""The technician's tool: pure maths, records, and the dialogue."""
