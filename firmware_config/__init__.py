@@ -1,0 +1,1 @@
+"""What a station is told to be: typed settings, calibration records, reference files."""
