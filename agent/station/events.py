@@ -1,0 +1,292 @@
+"""What can happen (events, in the past tense), what must be on disk (records), what is asked for (effects).
+
+Every event carries `at_ms`, milliseconds on the station's clock, which never runs backwards. What the store
+knows about a message's subject is attached to the event (`known`) before the core sees it, so that the core
+needs no database.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from agent.station.facts import Fact
+from agent.station.values import Dimensions, Job, JobState, Paper, Parcel, Print, Verdict, Weight
+
+
+class Event(Struct, frozen=True, kw_only=True):
+    """Something that happened."""
+
+    at_ms: int
+
+
+class Delivery(Struct, frozen=True):
+    """Which message of which connection; an acknowledgement is for that connection only."""
+
+    generation: int
+    mid: int
+
+
+class KnownJob(Struct, frozen=True, kw_only=True):
+    """What the store has of a job: `job` is None for a tombstone; `digest` is the SHA-256 of its bytes."""
+
+    id: str
+    rev: int
+    state: JobState
+    digest: str = ""
+    job: Job | None = None
+    parcels: int = 0
+
+
+# -- time and the process ---------------------------------------------------------------------------------------
+
+
+class AgentStarted(Event, frozen=True, kw_only=True):
+    """The process began its life number `boot` on this store."""
+
+    store_id: str
+    boot: int
+
+
+class TimePassed(Event, frozen=True, kw_only=True):
+    """The wall clock says `wall_ms` (Unix), and whether it can be trusted."""
+
+    wall_ms: int
+    time_ok: bool
+
+
+class DeviceFailed(Event, frozen=True, kw_only=True):
+    """A device broke; told once."""
+
+    device: str
+    code: str
+    hint: str
+
+
+class DeviceRecovered(Event, frozen=True, kw_only=True):
+    """A device answers again; told once."""
+
+    device: str
+
+
+# -- the bench --------------------------------------------------------------------------------------------------
+
+
+class LoadAppeared(Event, frozen=True, kw_only=True):
+    """Something lies on the platform and is not still yet."""
+
+
+class WeightStable(Event, frozen=True, kw_only=True):
+    """The load is still: its gross weight."""
+
+    gross: Weight
+
+
+class PlatformCleared(Event, frozen=True, kw_only=True):
+    """The platform is empty and at zero."""
+
+
+class PlatformTroubled(Event, frozen=True, kw_only=True):
+    """The load can't be weighed for a reason that a person can mend (`scale.overload`, `scale.negative`, ...)."""
+
+    code: str
+
+
+class CodesSeen(Event, frozen=True, kw_only=True):
+    """The camera or a scanner read codes while `visit` was asked about; 0 is the bench without a box.
+
+    `jobs` are the jobs whose match codes were seen, `prints` the ledger's pages whose mark, SSCC or tracking
+    number was seen (attached from the store, with the parcel of each label).
+    """
+
+    visit: int
+    codes: tuple[str, ...]
+    dims: Dimensions | None = None
+    photo_sha256: str = ""
+    scanned: bool = False
+    jobs: tuple[KnownJob, ...] = ()
+    prints: tuple[tuple[Print, Parcel | None], ...] = ()
+
+
+class ButtonPressed(Event, frozen=True, kw_only=True):
+    """The packer pressed the button: short is yes, long is no."""
+
+    long: bool = False
+
+
+# -- the printer ------------------------------------------------------------------------------------------------
+
+
+class PagePrinted(Event, frozen=True, kw_only=True):
+    """The printer said that page `print_no` came out."""
+
+    print_no: int
+
+
+class PageNotPrinted(Event, frozen=True, kw_only=True):
+    """Not one dot of page `print_no` came out; printing it again is safe."""
+
+    print_no: int
+    code: str
+
+
+class PageDoubtful(Event, frozen=True, kw_only=True):
+    """Nobody can tell from here whether page `print_no` came out."""
+
+    print_no: int
+    code: str
+
+
+class PageRefused(Event, frozen=True, kw_only=True):
+    """Page `print_no` can't be made at all (text that can't be set, code too wide); the job is told."""
+
+    print_no: int
+    code: str
+    detail: str
+
+
+# -- the link ---------------------------------------------------------------------------------------------------
+
+
+class LinkChanged(Event, frozen=True, kw_only=True):
+    """The broker was reached or lost."""
+
+    up: bool
+
+
+class JobAssigned(Event, frozen=True, kw_only=True):
+    """The OMS gave us a job (or gave it again)."""
+
+    job: Job
+    digest: str
+    delivery: Delivery
+    known: KnownJob | None = None
+
+
+class JobCancelled(Event, frozen=True, kw_only=True):
+    """The OMS took a job back, perhaps before it gave it."""
+
+    job: str
+    rev: int
+    delivery: Delivery
+    known: KnownJob | None = None
+
+
+class LabelArrived(Event, frozen=True, kw_only=True):
+    """The OMS sent the papers of one parcel."""
+
+    parcel: str
+    rev: int
+    papers: tuple[Paper, ...]
+    delivery: Delivery
+    known: KnownJob | None = None
+    known_parcel: Parcel | None = None
+
+
+class DecisionMade(Event, frozen=True, kw_only=True):
+    """The OMS decided about a held parcel."""
+
+    parcel: str
+    verdict: Verdict
+    delivery: Delivery
+    known: KnownJob | None = None
+    known_parcel: Parcel | None = None
+
+
+class FactsReceipted(Event, frozen=True, kw_only=True):
+    """The OMS has these facts."""
+
+    ids: tuple[str, ...]
+    delivery: Delivery
+
+
+class MessageRefused(Event, frozen=True, kw_only=True):
+    """A message was not ours, not readable or not allowed; `job` is set where its id could still be read."""
+
+    topic: str
+    payload: bytes
+    code: str
+    detail: str
+    delivery: Delivery
+    job: str = ""
+    rev: int = 0
+
+
+class MessageIgnored(Event, frozen=True, kw_only=True):
+    """A message that means nothing to us and needs no words (an emptied retained topic)."""
+
+    delivery: Delivery
+
+
+# -- records ----------------------------------------------------------------------------------------------------
+
+
+class SaveJob(Struct, frozen=True):
+    """A job as it is now: its body (None keeps what is stored), revision, digest and state."""
+
+    id: str
+    rev: int
+    state: JobState
+    digest: str = ""
+    job: Job | None = None
+
+
+class SaveParcel(Struct, frozen=True):
+    """A parcel as it is now."""
+
+    parcel: Parcel
+
+
+class SavePapers(Struct, frozen=True):
+    """Papers that came for one parcel after it was measured; they replace the job's own for that parcel."""
+
+    parcel: str
+    rev: int
+    papers: tuple[Paper, ...]
+
+
+class SavePrint(Struct, frozen=True):
+    """A page of the print ledger as it is now."""
+
+    print: Print
+
+
+class Tell(Struct, frozen=True):
+    """A fact for the outbox."""
+
+    fact: Fact
+
+
+class DropFacts(Struct, frozen=True):
+    """The OMS has these facts: their outbox rows go."""
+
+    ids: tuple[str, ...]
+
+
+class BuryMessage(Struct, frozen=True):
+    """A dead letter: what came, and why it was refused."""
+
+    topic: str
+    payload: bytes
+    code: str
+    detail: str
+
+
+Record = SaveJob | SaveParcel | SavePapers | SavePrint | Tell | DropFacts | BuryMessage
+
+
+# -- effects ----------------------------------------------------------------------------------------------------
+
+
+class Acknowledge(Struct, frozen=True):
+    """Tell the broker that this message is on disk."""
+
+    delivery: Delivery
+
+
+class SendPage(Struct, frozen=True):
+    """Print this page now; it is on disk as `sending`."""
+
+    print: Print
+
+
+Effect = Acknowledge | SendPage

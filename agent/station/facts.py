@@ -1,0 +1,173 @@
+"""What the station tells the OMS: one struct for each kind of fact, with its natural key.
+
+A fact is made once, when it happened; the store gives it an id and keeps it until the OMS says that it has it.
+`kind` is the last level of its topic, `type` its name in the contract, `priority` its place in a full outbox:
+0 parcels and jobs, 1 inventory, 2 the state of the station, 3 the rest.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from msgspec import Struct
+
+from agent.station.values import Dimensions, JobState, ParcelState, PrintState, Role, Weight
+
+
+class Fact(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The common root: what every fact has beside its fields."""
+
+    kind: ClassVar[str]
+    type: ClassVar[str]
+    priority: ClassVar[int]
+
+    @property
+    def key(self) -> str:
+        """The natural key: the same thing told twice has the same key."""
+        raise NotImplementedError
+
+
+class JobChanged(Fact, frozen=True, kw_only=True, omit_defaults=True):
+    """A job came to a state; `code` and `detail` say why where it was refused."""
+
+    kind = "job"
+    type = "pack.job.state.1"
+    priority = 0
+    job: str
+    rev: int
+    state: JobState
+    code: str = ""
+    detail: str = ""
+
+    @property
+    def key(self) -> str:
+        return f"job/{self.job}/{self.rev}/{self.state}" + (f"/{self.code}" if self.code else "")
+
+
+class ParcelChanged(Fact, frozen=True, kw_only=True, omit_defaults=True):
+    """A parcel came to a state, with all that was measured of it."""
+
+    kind = "parcel"
+    type = "pack.parcel.state.1"
+    priority = 0
+    parcel: str
+    job: str
+    rev: int
+    state: ParcelState
+    gross: Weight
+    dims: Dimensions
+    reasons: tuple[str, ...] = ()
+    sscc: str = ""
+    tracking: str = ""
+    mark: str = ""
+    photo_sha256: str = ""
+
+    @property
+    def key(self) -> str:
+        return "/".join(("parcel", self.parcel, self.state, *self.reasons))
+
+
+class LabelWanted(Fact, frozen=True, kw_only=True, omit_defaults=True):
+    """A parcel was weighed and measured and waits for its label."""
+
+    kind = "label-wanted"
+    type = "pack.parcel.label-wanted.1"
+    priority = 0
+    parcel: str
+    job: str
+    rev: int
+    gross: Weight
+    dims: Dimensions
+
+    @property
+    def key(self) -> str:
+        return f"parcel/{self.parcel}/label-wanted"
+
+
+class StockMoved(Fact, frozen=True, kw_only=True, omit_defaults=True):
+    """So many pieces of a SKU left the shelf in this parcel."""
+
+    kind = "inventory"
+    type = "pack.inventory.moved.1"
+    priority = 1
+    parcel: str
+    job: str
+    sku: str
+    qty: int
+
+    @property
+    def key(self) -> str:
+        return f"inv/{self.parcel}/{self.sku}"
+
+
+class WrongLabel(Fact, frozen=True, kw_only=True, omit_defaults=True):
+    """A label was seen on a box that it does not belong to: `parcel` is the label's, `found_on` the box's job."""
+
+    kind = "wrong-label"
+    type = "pack.parcel.wrong-label.1"
+    priority = 2
+    parcel: str
+    found_on: str
+    visit_key: str
+    gross: Weight
+
+    @property
+    def key(self) -> str:
+        return f"parcel/{self.parcel}/wrong-label/{self.visit_key}"
+
+
+class PrintChanged(Fact, frozen=True, kw_only=True, omit_defaults=True):
+    """A page of paper is in doubt, or was settled."""
+
+    kind = "print"
+    type = "pack.print.state.1"
+    priority = 2
+    mark: str
+    role: Role
+    job: str
+    state: PrintState
+    parcel: str = ""
+    code: str = ""
+
+    @property
+    def key(self) -> str:
+        return f"print/{self.mark}/{self.state}"
+
+
+class DeviceChanged(Fact, frozen=True, kw_only=True, omit_defaults=True):
+    """A device broke (`code` says how) or came back (`code` is empty)."""
+
+    kind = "device"
+    type = "pack.device.state.1"
+    priority = 2
+    device: str
+    boot: int
+    at_ms: int
+    code: str = ""
+    hint: str = ""
+
+    @property
+    def key(self) -> str:
+        return f"device/{self.device}/{self.boot}/{self.at_ms}"
+
+
+class MessageDead(Fact, frozen=True, kw_only=True, omit_defaults=True):
+    """A message was refused and kept as a dead letter."""
+
+    kind = "dead"
+    type = "pack.message.dead.1"
+    priority = 3
+    topic: str
+    sha256: str
+    bytes: int
+    code: str
+    detail: str
+
+    @property
+    def key(self) -> str:
+        return f"dead/{self.sha256}"
+
+
+FACTS: tuple[type[Fact], ...] = (
+    JobChanged, ParcelChanged, LabelWanted, StockMoved, WrongLabel, PrintChanged, DeviceChanged, MessageDead,
+)

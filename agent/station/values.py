@@ -1,0 +1,224 @@
+"""The nouns of a packing station: orders, jobs, parcels, prints. One definition serves wire, disk and core.
+
+Numbers are in the unit that ends their name; what is unknown is absent, never 0. Every text and list is
+bounded, so that a message can be large only up to a known size.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+Ident = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*\Z")]
+ParcelId = Annotated[str, Meta(min_length=3, max_length=72, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*/[0-9]{1,6}\Z")]
+Code = Annotated[str, Meta(min_length=1, max_length=128)]
+Line = Annotated[str, Meta(max_length=256)]
+Lang = Annotated[str, Meta(min_length=2, max_length=16, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*\Z")]
+Country = Annotated[str, Meta(pattern=r"^[A-Z]{2}\Z")]
+Count = Annotated[int, Meta(ge=0, le=9_999)]
+Revision = Annotated[int, Meta(ge=1, le=2**31)]
+Grams = Annotated[float, Meta(gt=0, le=200_000)]
+Millimetres = Annotated[float, Meta(gt=0, le=10_000)]
+Timestamp = Annotated[str, Meta(max_length=40, pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-]\d{2}:\d{2})\Z")]
+Sscc = Annotated[str, Meta(pattern=r"^[0-9]{18}\Z")]
+
+JobState = Literal["open", "packed", "held", "cancelled", "expired", "rejected"]
+ParcelState = Literal["open", "labelled", "unproven", "closed", "held", "void"]
+PrintState = Literal["queued", "sending", "printed", "not-printed", "in-doubt", "void"]
+Role = Literal["slip", "label", "other"]
+LabelWhen = Literal["before_packing", "after_weighing", "on_request"]
+Proof = Literal["required", "preferred", "off"]
+Verdict = Literal["release", "repack", "cancel"]
+
+
+class Value(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A value from the wire or the disk; unknown fields are ignored, so that both sides may grow."""
+
+
+class Order(Value):
+    """The customer's order, of which a job is one part (`part` of `of`)."""
+
+    id: Ident
+    part: Annotated[int, Meta(ge=1, le=999)] = 1
+    of: Annotated[int, Meta(ge=1, le=999)] = 1
+
+
+class Address(Value):
+    """Where a parcel goes. `lines` are the lines between the name and the city."""
+
+    name: Line
+    country: Country
+    city: Line
+    company: Line = ""
+    lines: Annotated[tuple[Line, ...], Meta(max_length=7)] = ()
+    postcode: Annotated[str, Meta(max_length=24)] = ""
+    region: Line = ""
+
+
+class Item(Value):
+    """One line of a job. `dims_mm` is length, width, height; unknown weight or size is absent."""
+
+    sku: Code
+    name: Annotated[str, Meta(max_length=1024)]
+    qty: Count
+    barcodes: Annotated[tuple[Code, ...], Meta(max_length=16)] = ()
+    weight_g: Grams | UnsetType = UNSET
+    dims_mm: tuple[Millimetres, Millimetres, Millimetres] | UnsetType = UNSET
+    flags: Annotated[tuple[Literal["this-side-up", "fragile"], ...], Meta(max_length=4)] = ()
+    max_load_g: Grams | UnsetType = UNSET
+    capture: Annotated[tuple[Literal["serial", "lot"], ...], Meta(max_length=2)] = ()
+
+
+class LabelContent(Value):
+    """What our label template prints beside the address: carrier codes and words."""
+
+    tracking: Code | UnsetType = UNSET
+    routing: Line = ""
+    reference: Line = ""
+    product: Line = ""
+
+
+class PaperFile(Value):
+    """Either `inline`, or `url` with `sha256` and `bytes`."""
+
+    inline: Annotated[str, Meta(min_length=4, max_length=43_700)] | UnsetType = UNSET
+    url: Annotated[str, Meta(max_length=1024, pattern=r"^https://")] | UnsetType = UNSET
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")] | UnsetType = UNSET
+    bytes: Annotated[int, Meta(ge=1, le=5_000_000)] | UnsetType = UNSET
+
+
+class Paper(Value):
+    """A paper of a job: `data` feeds our template, `file` is printed as it is."""
+
+    id: Ident
+    role: Role
+    media: Annotated[str, Meta(max_length=16)] = ""
+    lang: Lang | UnsetType = UNSET
+    data: LabelContent | UnsetType = UNSET
+    file: PaperFile | UnsetType = UNSET
+
+
+class WeightCheck(Value):
+    """The gross weight that the OMS expects, and by how much it may differ."""
+
+    expected_g: Grams
+    tolerance_g: Grams
+
+
+class Verify(Value):
+    """Which checks a job's parcels must pass; what is absent is not checked."""
+
+    scan: bool = False
+    weight: WeightCheck | UnsetType = UNSET
+    max_gross_g: Grams | UnsetType = UNSET
+    proof: Proof | UnsetType = UNSET
+
+
+class Batch(Value):
+    """The place of a job in a batch that is printed in one go."""
+
+    id: Ident
+    seq: Annotated[int, Meta(ge=1, le=9_999)]
+    of: Annotated[int, Meta(ge=1, le=9_999)]
+
+
+class Job(Value):
+    """The contents of one order shipped from one site, as the OMS sent it."""
+
+    job: Ident
+    rev: Revision
+    station: Ident
+    site: Ident
+    order: Order
+    ship_to: Address
+    items: Annotated[tuple[Item, ...], Meta(min_length=1, max_length=400)]
+    service: Line = ""
+    carrier: Line = ""
+    expires: Timestamp | UnsetType = UNSET
+    match: Annotated[tuple[Code, ...], Meta(max_length=16)] = ()
+    papers: Annotated[tuple[Paper, ...], Meta(max_length=16)] = ()
+    label_when: LabelWhen = "after_weighing"
+    verify: Verify = Verify()
+    sscc: Annotated[tuple[Sscc, ...], Meta(max_length=50)] = ()
+    batch: Batch | UnsetType = UNSET
+    lang: Lang = "en"
+
+
+class Weight(Value):
+    """A stable gross weight: value and 95 % uncertainty in grams, and how it was found."""
+
+    value_g: float
+    u95_g: float
+    quality: Literal["quick", "averaged", "relaxed"] = "quick"
+
+
+class Length(Value):
+    """One edge: value and 95 % uncertainty in millimetres."""
+
+    value_mm: float
+    u95_mm: float
+    quality: str = "measured"
+
+
+class Refused(Value):
+    """A measurement that was refused: never 0, never the last box's."""
+
+    refused: str
+
+
+class Dimensions(Value):
+    """Outer edges of a box: length >= width on the platform, height vertical."""
+
+    length: Length | Refused
+    width: Length | Refused
+    height: Length | Refused
+
+
+class Parcel(Value):
+    """One packed box: what was measured, what was decided, and where it stands.
+
+    `id` is `{job}/{n}`; `print_no` is its valid label, 0 while there is none; `visit` is the stay on the
+    platform in which it was judged and never leaves the station.
+    """
+
+    id: ParcelId
+    job: Ident
+    rev: Revision
+    state: ParcelState
+    visit: int
+    gross: Weight
+    dims: Dimensions
+    reasons: tuple[str, ...] = ()
+    waiting: bool = False
+    print_no: int = 0
+    sscc: str = ""
+    tracking: str = ""
+    proof: Proof = "required"
+    photo_sha256: str = ""
+
+    @property
+    def ended(self) -> bool:
+        """True when nothing will happen to this parcel any more."""
+        return self.state in ("closed", "void")
+
+
+class Print(Value):
+    """One page of the print ledger. `mark` is the proof mark on the paper, ten digits."""
+
+    no: int
+    mark: str
+    role: Role
+    job: Ident
+    paper: str
+    state: PrintState
+    parcel: str = ""
+    code: str = ""
+    copy_of: int = 0
+    queued_ms: int = 0
+    ended_ms: int = 0
+
+    @property
+    def ended(self) -> bool:
+        """True when it is known whether this page is in somebody's hands."""
+        return self.state in ("printed", "not-printed", "void")
