@@ -1,0 +1,33 @@
+# On a bare machine: apt-get install make; then `make demo` or `make test` do the rest.
+PY = python3
+BIN = .venv/bin
+
+.PHONY: help setup demo test check lock
+
+help:
+	@echo 'make demo    ship a dozen boxes on a simulated station, in under a minute'
+	@echo 'make test    everything that CI checks: style, types, imports, tests'
+	@echo 'make setup   install what these two need (they call it)'
+	@echo 'make check   style, types and imports alone'
+	@echo 'make lock    for maintainers: resolve the dependencies anew'
+
+setup:
+	@PY=$(PY) ./setup.sh
+
+demo: setup
+	@$(BIN)/packbench demo
+
+test: check
+	$(BIN)/pytest -n 2 --dist loadfile
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo --no-cache
+
+# A lock without addresses: pip finds the files by its own settings and accepts them by their hashes.
+LOCK = $(BIN)/uv pip compile --universal --python-version 3.11 --upgrade --generate-hashes --no-header --no-annotate --quiet
+lock: setup
+	$(BIN)/python -m pip install --quiet uv==0.13.9
+	$(LOCK) pyproject.toml --extra demo --group dev -o requirements.lock
+	$(LOCK) --group build --constraint requirements.lock -o build.lock
