@@ -109,7 +109,9 @@ pip_install() {
         install --progress-bar off --no-deps "$@" >>"$log" 2>&1 && return 0
     if grep -q 'DO NOT MATCH THE HASHES' "$log"; then
         stop 9 "a download is not what requirements.lock pins; nothing of it was installed: $(pwd)/$log"
-    elif grep -qiE 'connection|timed out|resolution|unreachable|No matching distribution' "$log"; then
+    elif grep -q 'CERTIFICATE_VERIFY_FAILED' "$log"; then
+        stop 9 "pip does not trust this network's certificate; give it the site's CA file, PIP_CERT=FILE: $(pwd)/$log"
+    elif grep -qE 'NewConnectionError|timed out|Temporary failure|unreachable' "$log"; then
         stop 9 "no network: pip could not fetch what the lock names; run make again when there is one: $(pwd)/$log"
     fi
     stop 9 "pip failed: $(grep -E '^ *(ERROR|error):' "$log" | tail -n 1) (all of it: $(pwd)/$log)"
@@ -120,8 +122,9 @@ install_wheels() {
     : >"$log"
     say "Python packages by requirements.lock, about 150 MB when none is cached"
     pip_install --require-hashes --only-binary :all: -r build.lock
-    # packbits, below brother_ql, is published as source only: pure Python, built with the setuptools of build.lock.
-    pip_install --require-hashes --only-binary :all: --no-binary packbits --no-build-isolation -r requirements.lock
+    # packbits (below brother_ql) and py3dbp (a benchmark's peer) are published as source only: pure Python, built with the
+    # setuptools of build.lock.
+    pip_install --require-hashes --only-binary :all: --no-binary packbits,py3dbp --no-build-isolation -r requirements.lock
     pip_install --no-index --no-build-isolation --editable .
 }
 
