@@ -48,10 +48,11 @@ class AgentStarted(Event, frozen=True, kw_only=True):
 
 
 class TimePassed(Event, frozen=True, kw_only=True):
-    """The wall clock says `wall_ms` (Unix), and whether it can be trusted."""
+    """The wall clock says `wall_ms` (Unix), and whether it can be trusted; `expired` are open jobs past their time."""
 
     wall_ms: int
     time_ok: bool
+    expired: tuple[KnownJob, ...] = ()
 
 
 class DeviceFailed(Event, frozen=True, kw_only=True):

@@ -29,6 +29,7 @@ PrintState = Literal["queued", "sending", "printed", "not-printed", "in-doubt", 
 Role = Literal["slip", "label", "other"]
 LabelWhen = Literal["before_packing", "after_weighing", "on_request"]
 Proof = Literal["required", "preferred", "off"]
+Wants = Literal["none", "job", "request"]
 Verdict = Literal["release", "repack", "cancel"]
 
 
@@ -36,7 +37,7 @@ class Value(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A value from the wire or the disk; unknown fields are ignored, so that both sides may grow."""
 
 
-class Order(Value):
+class Order(Value, frozen=True, kw_only=True):
     """The customer's order, of which a job is one part (`part` of `of`)."""
 
     id: Ident
@@ -44,7 +45,7 @@ class Order(Value):
     of: Annotated[int, Meta(ge=1, le=999)] = 1
 
 
-class Address(Value):
+class Address(Value, frozen=True, kw_only=True):
     """Where a parcel goes. `lines` are the lines between the name and the city."""
 
     name: Line
@@ -56,7 +57,7 @@ class Address(Value):
     region: Line = ""
 
 
-class Item(Value):
+class Item(Value, frozen=True, kw_only=True):
     """One line of a job. `dims_mm` is length, width, height; unknown weight or size is absent."""
 
     sku: Code
@@ -70,7 +71,7 @@ class Item(Value):
     capture: Annotated[tuple[Literal["serial", "lot"], ...], Meta(max_length=2)] = ()
 
 
-class LabelContent(Value):
+class LabelContent(Value, frozen=True, kw_only=True):
     """What our label template prints beside the address: carrier codes and words."""
 
     tracking: Code | UnsetType = UNSET
@@ -79,7 +80,7 @@ class LabelContent(Value):
     product: Line = ""
 
 
-class PaperFile(Value):
+class PaperFile(Value, frozen=True, kw_only=True):
     """Either `inline`, or `url` with `sha256` and `bytes`."""
 
     inline: Annotated[str, Meta(min_length=4, max_length=43_700)] | UnsetType = UNSET
@@ -88,7 +89,7 @@ class PaperFile(Value):
     bytes: Annotated[int, Meta(ge=1, le=5_000_000)] | UnsetType = UNSET
 
 
-class Paper(Value):
+class Paper(Value, frozen=True, kw_only=True):
     """A paper of a job: `data` feeds our template, `file` is printed as it is."""
 
     id: Ident
@@ -99,14 +100,14 @@ class Paper(Value):
     file: PaperFile | UnsetType = UNSET
 
 
-class WeightCheck(Value):
+class WeightCheck(Value, frozen=True, kw_only=True):
     """The gross weight that the OMS expects, and by how much it may differ."""
 
     expected_g: Grams
     tolerance_g: Grams
 
 
-class Verify(Value):
+class Verify(Value, frozen=True, kw_only=True):
     """Which checks a job's parcels must pass; what is absent is not checked."""
 
     scan: bool = False
@@ -115,7 +116,7 @@ class Verify(Value):
     proof: Proof | UnsetType = UNSET
 
 
-class Batch(Value):
+class Batch(Value, frozen=True, kw_only=True):
     """The place of a job in a batch that is printed in one go."""
 
     id: Ident
@@ -123,7 +124,7 @@ class Batch(Value):
     of: Annotated[int, Meta(ge=1, le=9_999)]
 
 
-class Job(Value):
+class Job(Value, frozen=True, kw_only=True):
     """The contents of one order shipped from one site, as the OMS sent it."""
 
     job: Ident
@@ -145,7 +146,7 @@ class Job(Value):
     lang: Lang = "en"
 
 
-class Weight(Value):
+class Weight(Value, frozen=True, kw_only=True):
     """A stable gross weight: value and 95 % uncertainty in grams, and how it was found."""
 
     value_g: float
@@ -153,7 +154,7 @@ class Weight(Value):
     quality: Literal["quick", "averaged", "relaxed"] = "quick"
 
 
-class Length(Value):
+class Length(Value, frozen=True, kw_only=True):
     """One edge: value and 95 % uncertainty in millimetres."""
 
     value_mm: float
@@ -161,13 +162,13 @@ class Length(Value):
     quality: str = "measured"
 
 
-class Refused(Value):
+class Refused(Value, frozen=True, kw_only=True):
     """A measurement that was refused: never 0, never the last box's."""
 
     refused: str
 
 
-class Dimensions(Value):
+class Dimensions(Value, frozen=True, kw_only=True):
     """Outer edges of a box: length >= width on the platform, height vertical."""
 
     length: Length | Refused
@@ -175,11 +176,12 @@ class Dimensions(Value):
     height: Length | Refused
 
 
-class Parcel(Value):
+class Parcel(Value, frozen=True, kw_only=True):
     """One packed box: what was measured, what was decided, and where it stands.
 
     `id` is `{job}/{n}`; `print_no` is its valid label, 0 while there is none; `visit` is the stay on the
-    platform in which it was judged and never leaves the station.
+    platform in which it was judged and never leaves the station. `contents` are pieces per SKU; `wants` says
+    where its label comes from (its job's papers, a request to the OMS, nowhere) and `label` which paper it is.
     """
 
     id: ParcelId
@@ -196,6 +198,9 @@ class Parcel(Value):
     tracking: str = ""
     proof: Proof = "required"
     photo_sha256: str = ""
+    contents: tuple[tuple[str, int], ...] = ()
+    wants: Wants = "none"
+    label: str = ""
 
     @property
     def ended(self) -> bool:
@@ -203,7 +208,7 @@ class Parcel(Value):
         return self.state in ("closed", "void")
 
 
-class Print(Value):
+class Print(Value, frozen=True, kw_only=True):
     """One page of the print ledger. `mark` is the proof mark on the paper, ten digits."""
 
     no: int
@@ -212,6 +217,7 @@ class Print(Value):
     job: Ident
     paper: str
     state: PrintState
+    rev: int = 0
     parcel: str = ""
     code: str = ""
     copy_of: int = 0

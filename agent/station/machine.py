@@ -1,0 +1,165 @@
+"""The whole behaviour of a station: one table from what happened to what is kept and what is asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from agent.station import jobs, pages, parcels, visits
+from agent.station.events import (
+    Acknowledge,
+    AgentStarted,
+    BuryMessage,
+    ButtonPressed,
+    CodesSeen,
+    DecisionMade,
+    DeviceFailed,
+    DeviceRecovered,
+    DropFacts,
+    Effect,
+    Event,
+    FactsReceipted,
+    JobAssigned,
+    JobCancelled,
+    LabelArrived,
+    LinkChanged,
+    LoadAppeared,
+    MessageIgnored,
+    MessageRefused,
+    PageDoubtful,
+    PageNotPrinted,
+    PagePrinted,
+    PageRefused,
+    PlatformCleared,
+    PlatformTroubled,
+    Record,
+    TimePassed,
+    WeightStable,
+)
+from agent.station.facts import DeviceChanged, JobChanged, MessageDead
+from agent.station.state import Broken, State, Turn, sha256_hex
+
+if TYPE_CHECKING:
+    from firmware_config.settings import Settings
+
+
+def step(state: State, event: Event, config: Settings) -> tuple[State, list[Record], list[Effect]]:
+    """Return the next state, what must be on disk with it, and what to do once it is there.
+
+    What is not in the table changes nothing, on purpose: a late answer, a second press.
+    """
+    turn = Turn(replace(state, now_ms=max(state.now_ms, event.at_ms)), config)
+    match event:
+        case AgentStarted():
+            _started(turn, event)
+        case TimePassed():
+            turn.state = replace(turn.state, wall_ms=event.wall_ms, time_ok=event.time_ok)
+            for known in event.expired:
+                jobs.expire(turn, known)
+        case LinkChanged():
+            turn.state = replace(turn.state, link_up=event.up)
+        case DeviceFailed():
+            _device(turn, event.device, Broken(event.device, event.code, event.hint))
+        case DeviceRecovered():
+            _device(turn, event.device, None)
+
+        case LoadAppeared():
+            visits.load_appeared(turn)
+        case WeightStable():
+            visits.weight_stable(turn, event)
+        case PlatformCleared():
+            visits.platform_cleared(turn)
+        case PlatformTroubled():
+            visits.load_appeared(turn)
+            if turn.state.box is not None and not turn.state.box.parcel:
+                turn.box(replace(turn.state.box, notice=event.code))
+        case CodesSeen():
+            visits.codes_seen(turn, event)
+        case ButtonPressed():
+            if turn.state.doubt is not None and event.long:
+                pages.again(turn, turn.state.doubt, "print.packer-wants-new")
+            elif turn.state.doubt is not None:
+                visits.came_out(turn, turn.state.doubt, settled="print.packer-has-it")
+
+        case PagePrinted() | PageNotPrinted() | PageDoubtful() | PageRefused():
+            _page(turn, event)
+
+        case JobAssigned():
+            jobs.assign(turn, event)
+        case JobCancelled():
+            jobs.cancel(turn, event)
+        case LabelArrived():
+            jobs.label(turn, event)
+        case DecisionMade():
+            jobs.decide(turn, event)
+        case FactsReceipted():
+            turn.records.append(DropFacts(event.ids))
+        case MessageRefused():
+            _bury(turn, event)
+        case MessageIgnored():
+            pass
+        case _:
+            raise TypeError(f"the table has no row for {type(event).__name__}")
+    pages.send_next(turn)
+    delivery = getattr(event, "delivery", None)
+    if delivery is not None:
+        turn.effects.append(Acknowledge(delivery))
+    return turn.state, turn.records, turn.effects
+
+
+def _started(turn: Turn, event: AgentStarted) -> None:
+    """Nobody saw what happened between two lives: pages under way are in doubt, the platform is unknown."""
+    turn.state = replace(
+        turn.state, store_id=event.store_id, boot=event.boot, now_ms=event.at_ms, box=None, broken=(), link_up=False,
+        time_ok=False,
+    )
+    for page in turn.state.prints:
+        if page.state == "sending":
+            pages.doubtful(turn, page, "print.agent-stopped")
+    for parcel in turn.state.parcels:
+        if parcel.state == "labelled":
+            parcels.lifted(turn, parcel)
+
+
+def _device(turn: Turn, device: str, broken: Broken | None) -> None:
+    before = next((one for one in turn.state.broken if one.device == device), None)
+    others = tuple(one for one in turn.state.broken if one.device != device)
+    turn.state = replace(turn.state, broken=others if broken is None else (*others, broken))
+    if (before.code if before else "") != (broken.code if broken else ""):
+        turn.tell(DeviceChanged(
+            device=device, boot=turn.state.boot, at_ms=turn.state.now_ms,
+            code=broken.code if broken else "", hint=broken.hint if broken else "",
+        ))
+
+
+def _page(turn: Turn, event: PagePrinted | PageNotPrinted | PageDoubtful | PageRefused) -> None:
+    """The printer answered about a page that it was sent; any other page's answer comes too late."""
+    page = turn.state.page(event.print_no)
+    if page is None or page.state != "sending":
+        return
+    match event:
+        case PagePrinted():
+            visits.came_out(turn, page)
+        case PageNotPrinted():
+            pages.not_printed(turn, page, event.code)
+        case PageDoubtful():
+            pages.doubtful(turn, page, event.code)
+        case PageRefused():
+            pages.refused(turn, page, event.code)
+            parcel = turn.state.parcel(page.parcel)
+            if parcel is not None:
+                parcels.hold(turn, parcel, (event.code,))
+            else:
+                turn.tell(JobChanged(job=page.job, rev=page.rev, state="open", code=event.code, detail=event.detail))
+
+
+def _bury(turn: Turn, event: MessageRefused) -> None:
+    """Keep what was refused and say so; a job whose id could be read ends as rejected."""
+    turn.records.append(BuryMessage(event.topic, event.payload, event.code, event.detail))
+    turn.tell(MessageDead(
+        topic=event.topic, sha256=sha256_hex(event.payload), bytes=len(event.payload), code=event.code,
+        detail=event.detail,
+    ))
+    if event.job:
+        turn.tell(JobChanged(job=event.job, rev=event.rev, state="rejected", code=event.code, detail=event.detail))

@@ -1,0 +1,105 @@
+"""The print ledger: every page is queued, sending, printed, not printed, in doubt or void, and never printed twice silently."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from agent.station.events import SendPage
+from agent.station.facts import PrintChanged
+from agent.station.state import Broken, proof_mark
+from agent.station.values import Print
+
+if TYPE_CHECKING:
+    from agent.station.state import Turn
+    from agent.station.values import Role
+    from firmware_config.settings import Settings
+
+
+def queue(
+    turn: Turn, role: Role, job: str, rev: int, paper: str, *, parcel: str = "", copy_of: int = 0
+) -> Print:
+    """Put a new page into the ledger; it gets its number and proof mark here, once."""
+    number = turn.state.print_no + 1
+    turn.state = replace(turn.state, print_no=number)
+    page = Print(
+        no=number, mark=proof_mark(turn.state.store_id, number), role=role, job=job, rev=rev, paper=paper, parcel=parcel,
+        state="queued", copy_of=copy_of, queued_ms=turn.state.now_ms,
+    )
+    turn.save_page(page)
+    return page
+
+
+def printed(turn: Turn, page: Print, *, settled: str = "") -> None:
+    """The page is in somebody's hands: the printer said so, or `settled` says how else it is known."""
+    page = replace(page, state="printed", code=settled, ended_ms=turn.state.now_ms)
+    turn.save_page(page)
+    if settled:
+        _tell(turn, page)
+
+
+def not_printed(turn: Turn, page: Print, code: str) -> None:
+    """Not one dot came out: the page waits until the printer works again."""
+    turn.save_page(replace(page, state="queued", code=code))
+    device = printer_of(turn.config, page.role)
+    if not turn.state.is_broken(device):
+        turn.state = replace(turn.state, broken=(*turn.state.broken, Broken(device, code, "")))
+
+
+def doubtful(turn: Turn, page: Print, code: str) -> None:
+    """Nobody can tell from here; the camera or the packer will."""
+    page = replace(page, state="in-doubt", code=code)
+    turn.save_page(page)
+    _tell(turn, page)
+
+
+def refused(turn: Turn, page: Print, code: str) -> None:
+    """The page can't be made at all."""
+    turn.save_page(replace(page, state="not-printed", code=code, ended_ms=turn.state.now_ms))
+
+
+def void(turn: Turn, page: Print, code: str) -> None:
+    """This page does not count any more, wherever it is."""
+    page = replace(page, state="void", code=code, ended_ms=turn.state.now_ms)
+    turn.save_page(page)
+    _tell(turn, page)
+
+
+def again(turn: Turn, page: Print, code: str) -> None:
+    """Print a page anew: the first does not count any more, and the new one says that it is a copy."""
+    void(turn, page, code)
+    queue(turn, page.role, page.job, page.rev, page.paper, parcel=page.parcel, copy_of=page.no)
+
+
+def send_next(turn: Turn) -> None:
+    """Give each idle printer its next page: the label of a standing box before slips of later jobs."""
+    for device in printers(turn.config):
+        mine = [page for page in turn.state.prints if printer_of(turn.config, page.role) == device]
+        if turn.state.is_broken(device) or any(page.state == "sending" for page in mine):
+            continue
+        queued = [page for page in mine if page.state == "queued"]
+        if queued:
+            first = min(queued, key=lambda page: (page.role != "label", page.no))
+            page = replace(first, state="sending", code="")
+            turn.save_page(page)
+            turn.effects.append(SendPage(page))
+
+
+def printers(config: Settings) -> tuple[str, ...]:
+    """Return the printers' names: `printer`, or `printer[0]`, `printer[1]` where there are several."""
+    count = len(config.printer)
+    return ("printer",) if count == 1 else tuple(f"printer[{n}]" for n in range(count))
+
+
+def printer_of(config: Settings, role: Role) -> str:
+    """Return the name of the printer for a role; empty where the station has none for it."""
+    wanted = "slip" if role == "other" else role
+    names = printers(config)
+    return next((name for name, one in zip(names, config.printer, strict=True) if wanted in one.role), "")
+
+
+def _tell(turn: Turn, page: Print) -> None:
+    turn.tell(PrintChanged(
+        mark=page.mark, role=page.role, job=page.job, state=page.state, parcel=page.parcel, code=page.code,
+    ))

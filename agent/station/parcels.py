@@ -1,0 +1,143 @@
+"""A parcel's life: judged, labelled, proven, closed; or held, released, void."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from agent.station import pages, rules
+from agent.station.events import SaveJob
+from agent.station.facts import JobChanged, LabelWanted, StockMoved
+from agent.station.values import Dimensions, Parcel, Refused
+
+if TYPE_CHECKING:
+    from agent.station.events import KnownJob
+    from agent.station.state import Turn
+    from agent.station.values import Job, JobState, Paper, Print, Wants, Weight
+
+NOT_MEASURED = Dimensions(
+    length=Refused(refused="camera.not-calibrated"),
+    width=Refused(refused="camera.not-calibrated"),
+    height=Refused(refused="camera.not-calibrated"),
+)
+
+
+def judge(turn: Turn, known: KnownJob, job: Job, visit: int, gross: Weight, dims: Dimensions | None, photo: str) -> Parcel:
+    """Make the next parcel of a job out of the box on the platform, and decide whether it may ship."""
+    labels = rules.papers_of_role(job.papers, "label")
+    wants: Wants = "request" if job.label_when == "on_request" else ("job" if labels else "none")
+    number = known.parcels + 1
+    parcel = Parcel(
+        id=f"{job.job}/{number}", job=job.job, rev=job.rev, state="open", visit=visit, gross=gross,
+        dims=dims or NOT_MEASURED, photo_sha256=photo, contents=rules.contents(job), wants=wants,
+        label=labels[0].id if labels else "", tracking=tracking_of(labels),
+        sscc=job.sscc[number - 1] if number <= len(job.sscc) else "",
+        proof=turn.config.station.proof if job.verify.proof is UNSET else job.verify.proof,
+    )
+    reasons = rules.reasons_to_hold(job, gross)
+    if reasons:
+        hold(turn, parcel, reasons)
+    else:
+        accept(turn, parcel)
+    return parcel
+
+
+def accept(turn: Turn, parcel: Parcel) -> None:
+    """The parcel may ship: its label is printed, or asked for, or it needs none."""
+    parcel = replace(parcel, state="open", reasons=(), waiting=parcel.wants == "request")
+    if parcel.wants == "none":
+        close(turn, parcel)
+        return
+    turn.save_parcel(parcel)
+    if parcel.wants == "request":
+        turn.tell(LabelWanted(
+            parcel=parcel.id, job=parcel.job, rev=parcel.rev, gross=parcel.gross, dims=parcel.dims,
+        ))
+    else:
+        pages.queue(turn, "label", parcel.job, parcel.rev, parcel.label, parcel=parcel.id)
+
+
+def hold(turn: Turn, parcel: Parcel, reasons: tuple[str, ...]) -> None:
+    """The parcel must not ship as it is; packer or OMS decide."""
+    _void_pages(turn, parcel, "parcel.held")
+    turn.save_parcel(replace(parcel, state="held", reasons=reasons, waiting=False))
+    tell_job(turn, parcel, "held", reasons[0])
+
+
+def release(turn: Turn, parcel: Parcel) -> None:
+    """A held parcel may ship after all."""
+    tell_job(turn, parcel, "open", "")
+    if parcel.print_no:
+        turn.save_parcel(replace(parcel, state="unproven", reasons=()))
+    else:
+        accept(turn, parcel)
+
+
+def void(turn: Turn, parcel: Parcel, reason: str) -> None:
+    """The parcel does not count any more; its number is never used again."""
+    _void_pages(turn, parcel, reason)
+    turn.save_parcel(replace(parcel, state="void", reasons=(reason,), waiting=False))
+
+
+def labelled(turn: Turn, page: Print) -> None:
+    """The parcel's label came out; it is proven by being seen on the box, or need not be."""
+    parcel = turn.state.parcel(page.parcel)
+    if parcel is None or parcel.state == "held":
+        return
+    parcel = replace(parcel, state="labelled", print_no=page.no)
+    turn.save_parcel(parcel)
+    box = turn.state.box
+    if parcel.proof == "off":
+        close(turn, parcel)
+    elif box is None or box.parcel != parcel.id:
+        lifted(turn, parcel)
+
+
+def lifted(turn: Turn, parcel: Parcel) -> None:
+    """The box left before its label was seen on it: the proof may come later, or the site lets it go."""
+    parcel = replace(parcel, state="unproven")
+    turn.save_parcel(parcel)
+    if parcel.proof == "preferred":
+        close(turn, replace(parcel, reasons=("parcel.unproven",)))
+
+
+def close(turn: Turn, parcel: Parcel) -> None:
+    """The parcel is done: what left the shelf is told with it, and its job is packed."""
+    turn.save_parcel(replace(parcel, state="closed", waiting=False))
+    for sku, qty in parcel.contents:
+        turn.tell(StockMoved(parcel=parcel.id, job=parcel.job, sku=sku, qty=qty))
+    tell_job(turn, parcel, "packed", "")
+
+
+def relabel(turn: Turn, parcel: Parcel, papers: tuple[Paper, ...]) -> None:
+    """The OMS sent this parcel's papers: print them; a label that is out already is void."""
+    labels = rules.papers_of_role(papers, "label")
+    _void_pages(turn, parcel, "parcel.relabelled")
+    parcel = replace(
+        parcel, state="open", waiting=False, wants="job", label=labels[0].id, tracking=tracking_of(labels),
+        print_no=0,
+    )
+    turn.save_parcel(parcel, told=False)
+    pages.queue(turn, "label", parcel.job, parcel.rev, parcel.label, parcel=parcel.id)
+
+
+def tracking_of(labels: tuple[Paper, ...]) -> str:
+    """Return the tracking number that our template will print, or an empty text."""
+    for paper in labels:
+        if paper.data is not UNSET and paper.data.tracking is not UNSET:
+            return paper.data.tracking
+    return ""
+
+
+def _void_pages(turn: Turn, parcel: Parcel, code: str) -> None:
+    for page in turn.state.prints:
+        if page.parcel == parcel.id and page.state in ("queued", "in-doubt"):
+            pages.void(turn, page, code)
+
+
+def tell_job(turn: Turn, parcel: Parcel, state: JobState, code: str) -> None:
+    """Keep and tell the state that a job has because of its parcel."""
+    turn.records.append(SaveJob(parcel.job, parcel.rev, state))
+    turn.tell(JobChanged(job=parcel.job, rev=parcel.rev, state=state, code=code))

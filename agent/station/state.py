@@ -1,0 +1,136 @@
+"""What the station knows right now: lasting facts, never commands. It is stored with every commit."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from agent.station.events import SaveParcel, SavePrint, Tell
+from agent.station.facts import Fact, ParcelChanged
+from agent.station.values import Parcel, Print, Weight
+
+if TYPE_CHECKING:
+    from agent.station.events import Effect, Record
+    from firmware_config.settings import Settings
+
+
+class Broken(Struct, frozen=True):
+    """A device that does not work: its name in the settings, a stable code, and what to do."""
+
+    device: str
+    code: str
+    hint: str
+
+
+class Box(Struct, frozen=True, omit_defaults=True):
+    """What stands on the platform. `gross` is None until the load is still.
+
+    `parcel` is empty until the box was judged; `notice` is the code of what the packer should know or mend;
+    `proofs` counts the pictures in which the box's own label was seen on it.
+    """
+
+    visit: int
+    gross: Weight | None = None
+    parcel: str = ""
+    notice: str = ""
+    subject: str = ""
+    proofs: int = 0
+
+
+class State(Struct, frozen=True, omit_defaults=True):
+    """The station: its clock, what stands on the platform, what is broken, what has not ended yet."""
+
+    store_id: str = ""
+    boot: int = 0
+    now_ms: int = 0
+    wall_ms: int = 0
+    time_ok: bool = False
+    link_up: bool = False
+    visit: int = 0
+    print_no: int = 0
+    box: Box | None = None
+    broken: tuple[Broken, ...] = ()
+    parcels: tuple[Parcel, ...] = ()
+    prints: tuple[Print, ...] = ()
+
+    def parcel(self, parcel_id: str) -> Parcel | None:
+        """Return the parcel that has not ended, or None."""
+        return next((parcel for parcel in self.parcels if parcel.id == parcel_id), None)
+
+    def page(self, print_no: int) -> Print | None:
+        """Return the page that has not ended, or None."""
+        return next((page for page in self.prints if page.no == print_no), None)
+
+    def parcel_of_job(self, job: str) -> Parcel | None:
+        """Return the parcel of a job that has not ended, or None."""
+        return next((parcel for parcel in self.parcels if parcel.job == job), None)
+
+    def is_broken(self, device: str) -> bool:
+        """True while this device does not work."""
+        return any(broken.device == device for broken in self.broken)
+
+    @property
+    def doubt(self) -> Print | None:
+        """The oldest page of which nobody knows whether it came out."""
+        return next((page for page in self.prints if page.state == "in-doubt"), None)
+
+
+def proof_mark(store_id: str, print_no: int) -> str:
+    """Return the ten digits of a page's proof mark: they tell this page from every other page of every station.
+
+    Ten digits are what the smallest DataMatrix that a camera reads at any angle can hold (ISO/IEC 16022,
+    table 7: 12 x 12 modules).
+
+    >>> proof_mark("7d0f", 1) != proof_mark("7d0f", 2)
+    True
+    """
+    digest = hashlib.sha256(f"{store_id}/{print_no}".encode()).digest()
+    return f"{int.from_bytes(digest[:8], 'big') % 10**10:010d}"
+
+
+def sha256_hex(payload: bytes) -> str:
+    """Return the SHA-256 of some bytes as 64 hexadecimal digits."""
+    return hashlib.sha256(payload).hexdigest()
+
+
+@dataclass(slots=True)
+class Turn:
+    """One step in the making: the state so far, and what must be stored and done because of it."""
+
+    state: State
+    config: Settings
+    records: list[Record] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
+
+    def save_parcel(self, parcel: Parcel, *, told: bool = True) -> None:
+        """Keep a parcel as it is now, and tell the OMS its state unless that did not change."""
+        others = tuple(other for other in self.state.parcels if other.id != parcel.id)
+        kept = others if parcel.ended else (*others, parcel)
+        self.state = replace(self.state, parcels=kept)
+        self.records.append(SaveParcel(parcel))
+        if told:
+            mark = proof_mark(self.state.store_id, parcel.print_no) if parcel.print_no else ""
+            self.tell(ParcelChanged(
+                parcel=parcel.id, job=parcel.job, rev=parcel.rev, state=parcel.state, gross=parcel.gross,
+                dims=parcel.dims, reasons=parcel.reasons, sscc=parcel.sscc, tracking=parcel.tracking, mark=mark,
+                photo_sha256=parcel.photo_sha256,
+            ))
+
+    def save_page(self, page: Print) -> None:
+        """Keep a page of the ledger as it is now."""
+        others = tuple(other for other in self.state.prints if other.no != page.no)
+        kept = others if page.ended else tuple(sorted((*others, page), key=lambda one: one.no))
+        self.state = replace(self.state, prints=kept)
+        self.records.append(SavePrint(page))
+
+    def tell(self, fact: Fact) -> None:
+        """Put a fact into the outbox."""
+        self.records.append(Tell(fact))
+
+    def box(self, box: Box | None) -> None:
+        """Note what stands on the platform."""
+        self.state = replace(self.state, box=box)

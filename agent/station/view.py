@@ -1,0 +1,130 @@
+"""What the packer sees: lamps, one sentence, and where the camera should look. Views of the state, never commands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from agent.station.state import Box, State
+    from agent.station.values import Parcel
+
+
+class View(Struct, frozen=True):
+    """One moment on the packer's screen: what to do now, why, and which lamps are lit."""
+
+    sentence: str
+    hint: str = ""
+    code: str = ""
+    green: bool = False
+    amber: bool = False
+    red: bool = False
+    buzzer: bool = False
+
+
+class Look(Struct, frozen=True):
+    """A question to the cameras, asked as long as it stands: what is on the box of this visit (0: on the bench)."""
+
+    visit: int
+    expect: tuple[str, ...] = ()
+
+
+# What each notice of a box means to the packer.
+NOTICES = {
+    "": ("Reading the box ...", "Lay the packing slip on it, or show the slip to the camera."),
+    "box.unmatched": ("Show me this box's packing slip.", "No code in sight belongs to an open job."),
+    "box.two-jobs": ("Two jobs lie here. Leave one slip.", "Codes of two open jobs are in sight."),
+    "box.two-labels": ("Two labels are on this box. Take one off.", "Each box has one label."),
+    "job.packed": ("This job is packed already. Take the box off.", "Its parcel is closed; the office knows more."),
+    "job.cancelled": ("Stop: this job is cancelled. Unpack the box.", "The office took the job back."),
+    "job.expired": ("Stop: this job's time is over. Ask the office.", "It was not packed before its last moment."),
+    "scale.overload": ("Too heavy for this scale. Take the box off.", "Nothing above the capacity is weighed."),
+    "scale.negative": ("The scale is below zero. Clear the platform.", "Something is missing from it, or lifts it."),
+    "scale.motion": ("Hands off the box, please.", "The weight does not come to rest."),
+    "scale.light": ("Too light to weigh.", "The box is under the smallest load of this scale."),
+    "scale.not-empty": ("Clear the platform.", "Something small lies on it."),
+}
+
+REASONS = {
+    "parcel.overweight": "it is heavier than its carrier takes",
+    "parcel.weight-mismatch": "its weight is not what was ordered",
+    "parcel.weight-changed": "its weight changed after it was judged",
+}
+
+
+def view(state: State) -> View:
+    """Return what to do now, in one sentence, the most urgent thing first."""
+    box = state.box
+    parcel = state.parcel(box.parcel) if box is not None else None
+    doubt = state.doubt
+    if box is not None and box.notice == "label.wrong-box":
+        return View(
+            f"Wrong label! Take it off: it belongs to {box.subject}.", "Put the right label on this box.",
+            box.notice, red=True, buzzer=True,
+        )
+    if doubt is not None:
+        paper = f"the {doubt.role} of {doubt.parcel or doubt.job}"
+        return View(
+            f"Did {paper} come out?", "Show it to the camera. Or press the button: short is yes, long prints a new one.",
+            doubt.code, amber=True, red=True,
+        )
+    if parcel is not None and parcel.state == "held":
+        why = REASONS.get(parcel.reasons[0], parcel.reasons[0])
+        return View(f"Hold {parcel.id}: {why}.", "Put it aside; the office decides.", parcel.reasons[0], red=True, buzzer=True)
+    if box is None:
+        return _idle(state)
+    if parcel is not None:
+        return _under_way(state, parcel)
+    if box.parcel:
+        return View("Done. Take the box.", green=True)
+    return _unknown(state, box)
+
+
+def _idle(state: State) -> View:
+    broken = state.broken[0] if state.broken else None
+    unproven = [parcel for parcel in state.parcels if parcel.state == "unproven"]
+    if broken is not None:
+        return View(f"Mend the {broken.device} first.", broken.hint, broken.code, red=True)
+    if unproven:
+        return View(
+            f"Put {unproven[0].id} back on the scale, its label up.", "Its label was not seen on it yet.",
+            "parcel.unproven", green=True, amber=True,
+        )
+    return View("Put a box on the scale.", "" if state.link_up else "The office can't be reached; work goes on.", green=True)
+
+
+def _under_way(state: State, parcel: Parcel) -> View:
+    if parcel.waiting:
+        hint = "The office makes its label." if state.link_up else "The office can't be reached; its label comes later."
+        return View(f"Put {parcel.id} aside and go on.", hint, "label.waiting", amber=True)
+    if parcel.state in ("labelled", "unproven"):
+        return View("Stick the label on the box, facing the camera.", f"It is the label of {parcel.id}.", amber=True)
+    broken = next((one for one in state.broken if one.device.startswith("printer")), None)
+    if broken is not None:
+        return View(f"Printer: {broken.hint or broken.code}", f"The label of {parcel.id} waits.", broken.code, red=True)
+    return View("The label is printing.", f"It is the label of {parcel.id}.", amber=True)
+
+
+def _unknown(state: State, box: Box) -> View:
+    broken = next((one for one in state.broken if one.device.startswith(("scale", "camera"))), None)
+    if broken is not None:
+        return View(f"Mend the {broken.device} first.", broken.hint, broken.code, red=True)
+    if box.gross is None and not box.notice:
+        return View("Weighing ...", "Hands off the box.", amber=True)
+    sentence, hint = NOTICES.get(box.notice, (f"Stop: {box.notice}.", "Ask the technician."))
+    return View(sentence, hint, box.notice, amber=True, red=bool(box.notice))
+
+
+def look(state: State) -> Look | None:
+    """Return what the cameras are asked now, or None while nothing on the bench can tell us more."""
+    box = state.box
+    marks = tuple(page.mark for page in state.prints if page.state == "in-doubt")
+    if box is None:
+        return Look(0, marks) if marks else None
+    if box.gross is None:
+        return None
+    parcel = state.parcel(box.parcel)
+    if box.parcel and (parcel is None or parcel.state == "held"):
+        return Look(box.visit, marks) if marks else None
+    return Look(box.visit, marks)

@@ -1,0 +1,214 @@
+"""What a station is told to be: `station.toml` as typed values, with every problem listed at once.
+
+A section is the word for its device (`[scale]`, `[camera]`, `[printer]`); several of a kind are `[[camera]]`
+tables. Unknown keys are refused with the nearest right name, so that a typo can't hide.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z")]
+Pin = Annotated[int, Meta(ge=0, le=27)]
+Port = Annotated[int, Meta(ge=1, le=65_535)]
+
+
+class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One table of the file."""
+
+
+class Station(Section, frozen=True, kw_only=True):
+    """`[station]`: who this is, and the site's habits."""
+
+    id: Name
+    site: Name
+    proof: Literal["required", "preferred", "off"] = "required"
+    weight_step_g: Annotated[float, Meta(gt=0, le=5_000)] = 30.0
+
+
+class Broker(Section, frozen=True, kw_only=True):
+    """`[broker]`: where jobs come from. A change here is a technician's, never a push's."""
+
+    url: Annotated[str, Meta(pattern=r"^mqtts?://[^/\s]+\Z", max_length=256)]
+    username: str = ""
+    password_file: str = ""
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+    keepalive_s: Annotated[int, Meta(ge=5, le=600)] = 30
+
+
+class Scale(Section, frozen=True, kw_only=True):
+    """`[scale]`: the load cell or weighing instrument."""
+
+    driver: Literal["bench", "trace"]
+    path: str = ""
+    rate_sps: Annotated[float, Meta(gt=0, le=2_000)] = 80.0
+    capacity_g: Annotated[float, Meta(gt=0, le=200_000)] = 15_000.0
+    division_g: Annotated[float, Meta(gt=0, le=1_000)] = 5.0
+
+
+class Camera(Section, frozen=True, kw_only=True):
+    """`[camera]`: a camera and what it is for."""
+
+    driver: Literal["bench", "folder"]
+    role: Annotated[tuple[Literal["codes", "measure"], ...], Meta(min_length=1)] = ("codes", "measure")
+    path: str = ""
+
+
+class Printer(Section, frozen=True, kw_only=True):
+    """`[printer]`: a label printer, the roll in it, and which papers it prints."""
+
+    driver: Literal["bench", "tcp", "png"]
+    role: Annotated[tuple[Literal["slip", "label"], ...], Meta(min_length=1)] = ("slip", "label")
+    model: str = "QL-820NWB"
+    media: str = "62"
+    host: str = ""
+    port: Port = 9100
+    path: str = ""
+    doubt_after_s: Annotated[float, Meta(ge=5, le=600)] = 30.0
+
+
+class Signals(Section, frozen=True, kw_only=True):
+    """`[signals]`: lamps, buzzer and button on GPIO lines (BCM numbers)."""
+
+    driver: Literal["bench", "gpio", "off"] = "off"
+    green_pin: Pin = 17
+    amber_pin: Pin = 27
+    red_pin: Pin = 22
+    buzzer_pin: Pin = 23
+    button_pin: Pin = 24
+    long_press_s: Annotated[float, Meta(ge=0.3, le=10)] = 1.0
+
+
+class Settings(Section, frozen=True, kw_only=True):
+    """The whole file. `directory` holds database, photos and papers."""
+
+    station: Station
+    broker: Broker
+    directory: str = "/var/lib/packbench"
+    socket: str = "/run/packbench/packbench.sock"
+    bench: str = ""
+    scale: tuple[Scale, ...] = ()
+    camera: tuple[Camera, ...] = ()
+    printer: tuple[Printer, ...] = ()
+    signals: Signals = Signals()
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a file: where, a stable code, what, and how to mend it."""
+
+    key: str
+    code: str
+    text: str
+
+
+class ConfigError(Exception):
+    """A file can't be used; `problems` holds all that is wrong with it."""
+
+    def __init__(self, source: str, problems: list[Problem]) -> None:
+        super().__init__("\n".join(f"{source}: {p.key}: {p.text} ({p.code})" for p in problems))
+        self.source = source
+        self.problems = problems
+
+
+def load(path: Path) -> Settings:
+    """Return the settings in a TOML file. Raises ConfigError with every problem."""
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        text = "there is no such file. `packbench init` writes a first one."
+        raise ConfigError(str(path), [Problem("file", "config.missing", text)]) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        text = f"it can't be read as TOML: {error}."
+        raise ConfigError(str(path), [Problem("file", "config.unreadable", text)]) from None
+    return parse(raw, str(path))
+
+
+def parse(raw: dict[str, Any], source: str) -> Settings:
+    """Return the settings in a decoded TOML document. Raises ConfigError with every problem."""
+    problems: list[Problem] = []
+    settings: Settings | None = _section(Settings, raw, "", problems)
+    if settings is not None:
+        problems += _across(settings)
+    if settings is None or problems:
+        raise ConfigError(source, problems)
+    return settings
+
+
+def _section(kind: type[Any], raw: object, key: str, problems: list[Problem]) -> Any:  # noqa: ANN401 (a value of `kind`)
+    """Return a value of the struct `kind`, or None after adding what is wrong to `problems`."""
+    if not isinstance(raw, dict):
+        problems.append(Problem(key or "file", "config.type", f"it must be a table, not {_word(raw)}."))
+        return None
+    before = len(problems)
+    fields = {field.name: field for field in msgspec.structs.fields(kind)}
+    hints = get_type_hints(kind, include_extras=True)
+    for name in raw:
+        if name not in fields:
+            near = get_close_matches(name, fields, 1)
+            mend = f"did you mean `{near[0]}`?" if near else f"known here are {', '.join(sorted(fields))}."
+            problems.append(Problem(_dotted(key, name), "config.unknown-key", f"there is no such key; {mend}"))
+    values: dict[str, Any] = {}
+    for name, field in fields.items():
+        if name in raw:
+            values[name] = _value(hints[name], raw[name], _dotted(key, name), problems)
+        elif field.required:
+            problems.append(Problem(_dotted(key, name), "config.missing-key", "this key is needed."))
+    return kind(**values) if len(problems) == before else None
+
+
+def _value(hint: Any, raw: object, key: str, problems: list[Problem]) -> Any:  # noqa: ANN401 (a value of `hint`)
+    """Return `raw` as the field's type, or None after adding what is wrong to `problems`."""
+    if isinstance(hint, type) and issubclass(hint, Section):
+        return _section(hint, raw, key, problems)
+    element = get_args(hint)[0] if get_origin(hint) is tuple else None
+    if isinstance(element, type) and issubclass(element, Section):
+        tables = raw if isinstance(raw, list) else [raw]
+        several = len(tables) > 1
+        return tuple(
+            _section(element, table, f"{key}[{n}]" if several else key, problems) for n, table in enumerate(tables)
+        )
+    try:
+        return msgspec.convert(raw, hint)
+    except msgspec.ValidationError as error:
+        problems.append(Problem(key, "config.value", f"{_word(raw)} does not fit: {error}."))
+        return None
+
+
+def _across(settings: Settings) -> list[Problem]:
+    """Return what is wrong between keys that are each right by themselves."""
+    found = []
+    for section, devices in (("scale", settings.scale), ("camera", settings.camera), ("printer", settings.printer)):
+        for device in devices:
+            if device.driver == "bench" and not settings.bench:
+                found.append(Problem("bench", "config.missing-key", f"[{section}] has driver `bench`; name its folder."))
+            if device.driver in ("trace", "folder", "png") and not device.path:
+                text = f"driver `{device.driver}` needs a path."
+                found.append(Problem(f"{section}.path", "config.missing-key", text))
+    for printer in settings.printer:
+        if printer.driver == "tcp" and not printer.host:
+            found.append(Problem("printer.host", "config.missing-key", "driver `tcp` needs the printer's host."))
+    if settings.broker.url.startswith("mqtt://") and (settings.broker.cert_file or settings.broker.ca_file):
+        text = "certificates are named but the URL has no TLS; write mqtts://."
+        found.append(Problem("broker.url", "config.tls", text))
+    return found
+
+
+def _dotted(key: str, name: str) -> str:
+    return f"{key}.{name}" if key else name
+
+
+def _word(raw: object) -> str:
+    text = repr(raw)
+    return text if len(text) <= 60 else text[:57] + "..."
