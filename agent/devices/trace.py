@@ -1,0 +1,216 @@
+"""A recorded load cell: a CSV file of times and grams or counts, played back as if it were wired."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, field
+from datetime import datetime
+from io import StringIO
+from math import isfinite
+from statistics import median
+from typing import TYPE_CHECKING, Literal
+
+from agent.devices import DeviceError, Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+TIME_COLUMNS = {"t_s": 1.0, "time_s": 1.0, "t": 1.0, "time": 1.0, "seconds": 1.0, "at_s": 1.0, "t_ms": 1e-3,
+                "time_ms": 1e-3, "ms": 1e-3, "timestamp": 1.0}
+GRAM_COLUMNS = {"grams": 1.0, "g": 1.0, "gross_g": 1.0, "weight_g": 1.0, "kg": 1000.0, "weight_kg": 1000.0}
+COUNT_COLUMNS = ("counts", "count", "raw", "code")
+JUMP_S = 1.0
+"""A clock that goes back by less is jitter of the host; by more, it was set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A recording: seconds that never go back, and as many values in grams or counts.
+
+    `backward` and `repeated` count the time stamps that had to be mended or stood still, `skipped` the rows
+    without a value.
+    """
+
+    unit: Literal["grams", "counts"]
+    at_s: list[float] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+    backward: int = 0
+    repeated: int = 0
+    skipped: int = 0
+
+    @property
+    def rate_sps(self) -> float:
+        """Samples a second while samples came: the median over whole seconds, so gaps do not count."""
+        buckets: dict[int, int] = {}
+        for at_s in self.at_s:
+            buckets[int(at_s)] = buckets.get(int(at_s), 0) + 1
+        inner = sorted(buckets)[1:-1]
+        if not inner:
+            span_s = self.at_s[-1] - self.at_s[0]
+            return (len(self.at_s) - 1) / span_s if span_s > 0.0 else 0.0
+        return float(median(buckets[second] for second in inner))
+
+
+def read_trace(path: Path) -> Trace:
+    """Return the recording in a CSV file.
+
+    The first row names the columns: a time (`t_s`, `t_ms`, or `timestamp` as seconds or ISO 8601) and `grams` or
+    `counts`; other columns are passed over. A file without names holds seconds and grams. Rows without a value are
+    skipped, and so is a last row that was cut off. Raises DeviceError for anything that is not such a file.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DeviceError("trace.missing", f"{path}: {error.strerror}.", "Check the file's name.") from error
+    except UnicodeDecodeError as error:
+        raise DeviceError("trace.not-text", f"{path} is not a text file.", "Give a CSV file.") from error
+    head = text[:4096].lstrip().splitlines()
+    if not head:
+        raise DeviceError("trace.empty", f"{path} holds no rows.", "Record again: `packbench scale record FILE`.")
+    delimiter = max(",;\t", key=head[0].count)
+    rows = csv.reader(StringIO(text), delimiter=delimiter)
+    try:
+        return _parsed(rows, path, whole=text.endswith(("\n", "\r")))
+    except csv.Error as error:
+        raise DeviceError("trace.not-text", f"{path} is not a CSV file: {error}.", "Give a CSV file.") from error
+
+
+def _parsed(rows: Iterator[list[str]], path: Path, *, whole: bool) -> Trace:
+    header = next((row for row in rows if row and row[0].strip()), [])
+    names = [name.strip().lower() for name in header]
+    if _numeric(names):
+        rest = [header, *rows]
+        time_index, value_index, time_scale, value_scale = 0, 1, 1.0, 1.0
+        unit: Literal["grams", "counts"] = "grams"
+        first_line = 1
+    else:
+        time_index, value_index, time_scale, value_scale, unit = _columns(names, path)
+        rest = list(rows)
+        first_line = 2
+    trace = _Builder(unit)
+    last = len(rest) - 1
+    for i, row in enumerate(rest):
+        if not row or (len(row) > value_index and not row[value_index].strip()):
+            trace.skipped += bool(row)
+            continue
+        try:
+            at_s = _seconds(row[time_index]) * time_scale
+            value = float(row[value_index]) * value_scale
+        except (ValueError, IndexError):
+            at_s = value = float("nan")
+        if not (isfinite(at_s) and isfinite(value)):
+            if i == last and not whole:
+                trace.skipped += 1
+                continue
+            raise DeviceError("trace.bad-number", f"{path} line {first_line + i}: {','.join(row)[:60]!r} is not a time "
+                              f"and a number.", "Take the line out, or record again.")
+        trace.add(at_s, value)
+    return trace.built(path)
+
+
+class _Builder:
+    """Collects rows and mends their times."""
+
+    def __init__(self, unit: Literal["grams", "counts"]) -> None:
+        self._unit = unit
+        self._at_s: list[float] = []
+        self._values: list[float] = []
+        self._shift_s = 0.0
+        self._backward = 0
+        self._repeated = 0
+        self.skipped = 0
+
+    def add(self, at_s: float, value: float) -> None:
+        at_s += self._shift_s
+        if self._at_s:
+            before_s = self._at_s[-1]
+            if at_s < before_s:
+                self._backward += 1
+                if at_s < before_s - JUMP_S:
+                    self._shift_s += before_s - at_s
+                at_s = before_s
+            elif at_s == before_s:
+                self._repeated += 1
+        self._at_s.append(at_s)
+        self._values.append(value)
+
+    def built(self, path: Path) -> Trace:
+        if not self._at_s:
+            raise DeviceError("trace.empty", f"{path} holds no samples.",
+                              "Record again: `packbench scale record FILE`.")
+        return Trace(self._unit, self._at_s, self._values, self._backward, self._repeated, self.skipped)
+
+
+def _columns(names: list[str], path: Path) -> tuple[int, int, float, float, Literal["grams", "counts"]]:
+    time = next((name for name in TIME_COLUMNS if name in names), None)
+    grams = next((name for name in GRAM_COLUMNS if name in names), None)
+    counts = next((name for name in COUNT_COLUMNS if name in names), None)
+    if time is not None and grams is not None:
+        return names.index(time), names.index(grams), TIME_COLUMNS[time], GRAM_COLUMNS[grams], "grams"
+    if time is not None and counts is not None:
+        return names.index(time), names.index(counts), TIME_COLUMNS[time], 1.0, "counts"
+    raise DeviceError("trace.no-column", f"{path} has the columns {', '.join(names)[:120]}.",
+                      "It needs a time (t_s) and grams or counts.")
+
+
+def _numeric(cells: list[str]) -> bool:
+    try:
+        return len([float(cell) for cell in cells[:2]]) == 2
+    except ValueError:
+        return False
+
+
+def _seconds(cell: str) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        return datetime.fromisoformat(cell.strip()).timestamp()
+
+
+class TraceScale:
+    """A scale that plays a recording: one pass at the speed of `clock`, then its last value, or an end.
+
+    Grams become counts by `counts_per_gram` and `zero_counts`, the figures of the station's calibration. `clock`
+    returns the station's seconds and `sleep` waits that many of them. With `repeat_last` the last value goes on at
+    the recording's rate; without it `read` raises DeviceError `scale.trace-ended`.
+    """
+
+    def __init__(self, path: Path, *, counts_per_gram: float, zero_counts: float, clock: Callable[[], float],
+                 sleep: Callable[[float], None], repeat_last: bool = True) -> None:
+        trace = read_trace(path)
+        if trace.unit == "grams":
+            self._codes = [round(zero_counts + value * counts_per_gram) for value in trace.values]
+        else:
+            self._codes = [round(value) for value in trace.values]
+        self._offsets_s = [at_s - trace.at_s[0] for at_s in trace.at_s]
+        self._step_s = 1.0 / max(1.0, trace.rate_sps)
+        self._clock, self._sleep = clock, sleep
+        self._repeat_last = repeat_last
+        self._began_s = clock()
+        self._next = 0
+
+    def read(self, timeout_s: float) -> list[Sample]:
+        """Return the samples that are due; see `agent.devices.Scale`."""
+        due_s = self._began_s + self._offset_s(self._next)
+        now_s = self._clock()
+        if due_s > now_s:
+            self._sleep(min(timeout_s, due_s - now_s))
+            now_s = self._clock()
+        found: list[Sample] = []
+        while self._began_s + self._offset_s(self._next) <= now_s:
+            if self._next >= len(self._codes) and not self._repeat_last:
+                if found:
+                    return found
+                raise DeviceError("scale.trace-ended", "the recording is over.", "Start it again, or wire a scale.")
+            at_s = self._began_s + self._offset_s(self._next)
+            found.append(Sample(at_s, self._codes[min(self._next, len(self._codes) - 1)]))
+            self._next += 1
+        return found
+
+    def close(self) -> None:
+        """Give nothing back; a file needs no closing."""
+
+    def _offset_s(self, index: int) -> float:
+        beyond = index - (len(self._offsets_s) - 1)
+        return self._offsets_s[index] if beyond <= 0 else self._offsets_s[-1] + beyond * self._step_s

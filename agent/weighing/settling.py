@@ -1,0 +1,112 @@
+"""From loading to a weight: growing windows, each asked whether it is still, and a hold."""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import TYPE_CHECKING, NamedTuple
+
+from agent.weighing.stillness import Stretch, stretch
+
+if TYPE_CHECKING:
+    from agent.weighing.events import Quality
+
+SHORTEST_S = 0.45
+GROWTH = 1.45
+LONGEST_S = 2.4
+LONG_S = 0.7
+BLOCK_S = 0.075
+HOLD_S = 0.20
+PREDICTED_S = 0.25
+PREDICTED_BLOCK_S = 0.05
+SLOW_SPS = 30.0
+"""Below this rate the converter's own filter has swallowed the ring, and there is nothing to notch."""
+FLOOR_D = 0.05
+"""What an empty platform moves at least, in d: the noise of a good cell."""
+
+
+class Estimate(NamedTuple):
+    """A level in grams above the electrical zero, the standard uncertainty of its mean, and how it was found."""
+
+    level_g: float
+    u_g: float
+    quality: Quality
+    window_s: float
+    ring: float
+
+
+class Settling:
+    """Finds the moment when a load stands still. Feed it a look every hop; it keeps no samples itself."""
+
+    def __init__(self, rate_sps: float, division_g: float, capacity_g: float) -> None:
+        self._d = division_g
+        self._dead_load_g = 0.05 * capacity_g
+        self._rate = rate_sps
+        self._notches = 2 if rate_sps > SLOW_SPS else 0
+        self._per_block = max(1, round(BLOCK_S * rate_sps))
+        self._predicted_block = max(1, round(PREDICTED_BLOCK_S * rate_sps))
+        windows = []
+        window_s = SHORTEST_S
+        while window_s <= LONGEST_S:
+            windows.append(max(4, round(window_s * rate_sps)))
+            window_s *= GROWTH
+        self._windows = windows
+        self._predicted_window = max(4, round(PREDICTED_S * rate_sps))
+        self.longest = windows[-1]
+        self._held: Estimate | None = None
+        self._held_since_s = 0.0
+
+    def begin(self) -> None:
+        """Forget what was held: the load moves again."""
+        self._held = None
+
+    def look(self, samples: list[float], at_s: float, *, floor_g: float, load_g: float,
+             waited_s: float) -> Estimate | None:
+        """Return the weight when the newest samples have been still for the whole hold, else None.
+
+        `samples` are grams, oldest first; `floor_g` is what the empty platform moves, `load_g` the load so far and
+        `waited_s` the time since it last changed.
+        """
+        found = self._still(samples, floor_g, load_g, waited_s)
+        if found is None:
+            self._held = None
+            return None
+        held = self._held
+        if held is None or abs(found.level_g - held.level_g) > 0.3 * self._d:
+            self._held, self._held_since_s = found, at_s
+            return None
+        self._held = found
+        return found if at_s - self._held_since_s >= HOLD_S - 0.5 / self._rate else None
+
+    def predict(self, samples: list[float]) -> float | None:
+        """Return a first level for the screen, or None while nothing can be said."""
+        if len(samples) < self._predicted_window:
+            return None
+        seen = stretch(samples[-self._predicted_window:], self._predicted_block, self._notches)
+        if seen is None or not self._quiet(seen):
+            return None
+        return seen.mean
+
+    def _quiet(self, seen: Stretch) -> bool:
+        return seen.sd <= 0.12 * self._d and abs(seen.trend) <= 0.15 * self._d
+
+    def _still(self, samples: list[float], floor_g: float, load_g: float, waited_s: float) -> Estimate | None:
+        d = self._d
+        patience = min(2.0, max(1.0, waited_s - 1.0))
+        shakes_g = max(floor_g, FLOOR_D * d) * 2.0 * patience * (1.0 + max(0.0, load_g) / self._dead_load_g)
+        enough_g = 0.22 * d * patience
+        for window in self._windows:
+            if window > len(samples):
+                return None
+            seen = stretch(samples[-window:], self._per_block, self._notches)
+            if seen is None:
+                return None
+            mean_sd = seen.sd / sqrt(seen.blocks)
+            if self._quiet(seen):
+                return Estimate(seen.mean, mean_sd, "quick", window / self._rate, seen.ring)
+            if window == self._windows[0] and abs(seen.trend) > 20.0 * d and seen.residual_sd < abs(seen.trend) / 4.0:
+                return None
+            if (window >= LONG_S * self._rate and seen.sd <= shakes_g and mean_sd <= enough_g
+                    and seen.von_neumann >= 1.1 and abs(seen.trend) <= 4.0 * seen.residual_sd):
+                quality: Quality = "averaged" if patience == 1.0 else "relaxed"
+                return Estimate(seen.mean, mean_sd, quality, window / self._rate, seen.ring)
+        return None

@@ -1,0 +1,99 @@
+"""How still a stretch of samples is, with the platform's ring taken out of it.
+
+A box on a load cell rings for seconds (measured on kitchen scales: 21 Hz, damping 0.01-0.02), but a ring is no
+doubt about the weight. An autoregressive model of second order, fitted to the stretch itself, gives the ring's
+frequency and damping; dividing it out leaves the level (unit gain at 0 Hz, a zero at the ring). The idea is
+system identification as in Niedzwiecki, Meller, Pietrzak (IFAC 2014), with the model fitted anew each time, so
+that nothing has to be tuned when the load changes the frequency.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from math import acos, pi, sqrt
+from operator import mul
+from typing import NamedTuple
+
+
+class Stretch(NamedTuple):
+    """One stretch of samples, seen as block means.
+
+    `mean`, `sd` (of the blocks), `trend` (rise of the fitted line over the stretch) and `residual_sd` (around that
+    line) have the unit of the samples; `von_neumann` is about 2 for independent blocks and falls towards 0 for a
+    wander; `blocks` is their number; `ring` is the first notch's frequency in cycles a sample, 0.0 without one.
+    """
+
+    mean: float
+    sd: float
+    trend: float
+    residual_sd: float
+    von_neumann: float
+    blocks: int
+    ring: float
+
+
+def notched(samples: list[float]) -> tuple[list[float], float]:
+    """Return the samples with their strongest oscillation removed, and its frequency in cycles a sample.
+
+    The answer is the input itself and 0.0 when the stretch does not oscillate, or when removing it would raise
+    the noise more than twelvefold. Two samples are lost otherwise.
+    """
+    count = len(samples)
+    mean = sum(samples) / count
+    y = [x - mean for x in samples]
+    y0, y1, y2 = y[2:], y[1:-1], y[:-2]
+    r11 = sum(map(mul, y1, y1))
+    r12 = sum(map(mul, y1, y2))
+    r22 = r11 + y[0] * y[0] - y[-2] * y[-2]
+    p1 = sum(map(mul, y0, y1))
+    p2 = sum(map(mul, y0, y2))
+    determinant = r11 * r22 - r12 * r12
+    if determinant <= 1e-12 * r11 * r22:
+        return samples, 0.0
+    a1 = (p1 * r22 - p2 * r12) / determinant
+    a2 = (p2 * r11 - p1 * r12) / determinant
+    gain = 1.0 - a1 - a2
+    if not -1.02 <= a2 < 0.0 or a1 * a1 + 4.0 * a2 >= 0.0 or gain < 0.08:
+        return samples, 0.0
+    scale, b1, b2 = 1.0 / gain, a1 / gain, a2 / gain
+    ring = acos(max(-1.0, min(1.0, a1 / (2.0 * sqrt(-a2))))) / (2.0 * pi)
+    return [scale * x - b1 * x1 - b2 * x2 for x, x1, x2 in zip(samples[2:], samples[1:], samples, strict=False)], ring
+
+
+def stretch(samples: list[float], per_block: int, notches: int) -> Stretch | None:
+    """Return how still the samples are; None when there are fewer than three blocks.
+
+    `per_block` samples make one block mean (counted from the newest), `notches` is the number of oscillations to
+    take out first.
+    """
+    ring = 0.0
+    for turn in range(notches):
+        samples, found = notched(samples)
+        if found == 0.0:
+            break
+        if turn == 0:
+            ring = found
+    blocks = len(samples) // per_block
+    if blocks < 3:
+        return None
+    if per_block == 1:
+        means = samples
+    else:
+        first = len(samples) - blocks * per_block
+        means = [sum(samples[i:i + per_block]) / per_block for i in range(first, len(samples), per_block)]
+    mean = sum(means) / blocks
+    deviations = [x - mean for x in means]
+    square = sum(map(mul, deviations, deviations))
+    middle = (blocks - 1) / 2.0
+    slope = sum(map(mul, deviations, range(blocks))) / (blocks * (blocks * blocks - 1) / 12.0)
+    about_line = max(0.0, square - slope * slope * blocks * (blocks * blocks - 1) / 12.0)
+    steps = sum((b - a) * (b - a) for a, b in pairwise(deviations))
+    return Stretch(
+        mean=mean,
+        sd=sqrt(square / (blocks - 1)),
+        trend=slope * 2.0 * middle,
+        residual_sd=sqrt(about_line / (blocks - 2)),
+        von_neumann=steps / square * blocks / (blocks - 1) if square > 0.0 else 2.0,
+        blocks=blocks,
+        ring=ring,
+    )
