@@ -1,0 +1,165 @@
+"""Draws textured quadrilaterals as a sensor would collect them: in linear light, averaged over pixel and lens spot.
+
+Edges are a soft step of the spot's width at their true sub-pixel place, so that what is measured from a picture is what
+was put in. Textures are averaged to the picture's scale before they are sampled, so that no printed line survives that
+the lens would not have resolved.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from agent.bench.lens import Lens, straight_map
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float32]
+    Points = NDArray[np.float64]
+
+# A square pixel has the spread of a Gaussian of 1/sqrt(12) pixel.
+PIXEL_SPREAD_PX = 0.289
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A rectangle of the picture, pixels; `right` and `bottom` are outside."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @classmethod
+    def around(cls, pixels: Points, lens: Lens, margin_px: int = 4) -> Region:
+        """Return the part of the picture that holds these pixels (n x 2), which may be empty."""
+        low = np.floor(pixels.min(axis=0)).astype(int) - margin_px
+        high = np.ceil(pixels.max(axis=0)).astype(int) + margin_px + 1
+        left, top = max(0, int(low[0])), max(0, int(low[1]))
+        return cls(left, top, max(left, min(lens.width_px, int(high[0]))), max(top, min(lens.height_px, int(high[1]))))
+
+    def join(self, other: Region) -> Region:
+        """Return the smallest region that holds both."""
+        return Region(min(self.left, other.left), min(self.top, other.top),
+                      max(self.right, other.right), max(self.bottom, other.bottom))
+
+    @property
+    def empty(self) -> bool:
+        """True when not one pixel is inside."""
+        return self.right <= self.left or self.bottom <= self.top
+
+    def of(self, picture: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return this part of a whole picture, as a view."""
+        return picture[self.top:self.bottom, self.left:self.right]
+
+
+class Layer:
+    """What one object adds to a part of the picture: light, and how much of each pixel it covers."""
+
+    def __init__(self, lens: Lens, region: Region) -> None:
+        self.lens = lens
+        self.region = region
+        height, width = region.bottom - region.top, region.right - region.left
+        self.light: Floats = np.zeros((height, width, 3), np.float32)
+        self.cover: Floats = np.zeros((height, width), np.float32)
+
+    def draw(self, corners: Points, texture: Floats, gain: tuple[float, float, float]) -> None:
+        """Add a quadrilateral (4 x 3 world points: left bottom, right bottom, right top, left top).
+
+        `texture` is linear reflectance, h x w or h x w x 3, row 0 at the top, already `averaged`; `gain` is the light
+        that falls on it, blue green red. A quadrilateral that shows its back is not drawn.
+        """
+        straight = self.lens.straight(corners)
+        if area_px(straight) <= 0:
+            return
+        part = clip(Region.around(self.lens.pixels(corners), self.lens), self.region)
+        if part.empty:
+            return
+        map_x, map_y = straight_map(self.lens)
+        cover = soft_inside(part.of(map_x), part.of(map_y), straight, spread_px(self.lens))
+        colour = sampled(self.lens, part, straight, texture)
+        if colour.ndim == 2:
+            colour = cv2.merge([colour, colour, colour])
+        colour = cv2.multiply(colour, (*gain, 1.0))
+        top, left = part.top - self.region.top, part.left - self.region.left
+        rows, columns = slice(top, top + cover.shape[0]), slice(left, left + cover.shape[1])
+        light = self.light[rows, columns]
+        light += cv2.multiply(colour, cv2.merge([cover, cover, cover]))
+        self.cover[rows, columns] += cover
+
+    def over(self, canvas: Floats, canvas_region: Region) -> None:
+        """Put this layer over a part of the picture, in place."""
+        top, left = self.region.top - canvas_region.top, self.region.left - canvas_region.left
+        height, width = self.cover.shape
+        below = canvas[top:top + height, left:left + width]
+        rest = np.clip(1.0 - self.cover, 0.0, 1.0)
+        below *= cv2.merge([rest, rest, rest])
+        below += self.light
+
+
+def sampled(lens: Lens, part: Region, straight: Points, texture: Floats) -> Floats:
+    """Return a texture as the pixels of a region see it; `straight` are its corners in the undistorted picture."""
+    map_x, map_y = straight_map(lens)
+    x, y = part.of(map_x), part.of(map_y)
+    height, width = texture.shape[:2]
+    inside = np.array([[-0.5, height - 0.5], [width - 0.5, height - 0.5], [width - 0.5, -0.5], [-0.5, -0.5]])
+    turn = cv2.getPerspectiveTransform(straight.astype(np.float32), inside.astype(np.float32))
+    rows = [cv2.addWeighted(x, float(row[0]), y, float(row[1]), float(row[2])) for row in turn]
+    u, v = cv2.divide(rows[0], rows[2]), cv2.divide(rows[1], rows[2])
+    return np.asarray(cv2.remap(texture, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), dtype=np.float32)
+
+
+def clip(inner: Region, outer: Region) -> Region:
+    """Return what two regions share; empty when nothing."""
+    return Region(max(inner.left, outer.left), max(inner.top, outer.top),
+                  min(inner.right, outer.right), min(inner.bottom, outer.bottom))
+
+
+def area_px(corners: Points) -> float:
+    """Return the signed area of a polygon in pixels; positive when it shows its outside."""
+    x, y = corners[:, 0], corners[:, 1]
+    return float(-0.5 * np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y))
+
+
+def spread_px(lens: Lens) -> float:
+    """Return the standard deviation of pixel and lens spot together, pixels."""
+    return float(np.hypot(PIXEL_SPREAD_PX, lens.blur_px))
+
+
+def soft_inside(x: Floats, y: Floats, corners: Points, sigma_px: float) -> Floats:
+    """Return how much of each pixel a convex quadrilateral covers, 0 ... 1."""
+    width = 1.0 / (2 * 1.9 * sigma_px)  # a smoothstep of this width follows the Gaussian step within 2 %
+    cover: Floats | None = None
+    for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        along = end - start
+        size = float(np.hypot(along[0], along[1]))
+        if size < 1e-6:
+            continue
+        a, b = along[1] / size, -along[0] / size
+        c = -(a * start[0] + b * start[1])
+        step = cv2.addWeighted(x, a * width, y, b * width, c * width + 0.5)
+        np.clip(step, 0.0, 1.0, out=step)
+        step *= cv2.multiply(step, cv2.addWeighted(step, -2.0, step, 0.0, 3.0))
+        cover = step if cover is None else cv2.multiply(cover, step)
+    return np.ones_like(x) if cover is None else cover
+
+
+def averaged(texture: Floats, lens: Lens, corners: Points) -> Floats:
+    """Return a texture blurred by pixel and lens, at about two texels a pixel, for this place in the picture."""
+    straight = lens.straight(corners)
+    wide = max(np.hypot(*(straight[1] - straight[0])), np.hypot(*(straight[2] - straight[3])), 2.0)
+    high = max(np.hypot(*(straight[3] - straight[0])), np.hypot(*(straight[2] - straight[1])), 2.0)
+    height, width = texture.shape[:2]
+    new_width, new_height = min(width, int(2 * wide)), min(height, int(2 * high))
+    if (new_width, new_height) != (width, height):
+        texture = np.asarray(cv2.resize(texture, (new_width, new_height), interpolation=cv2.INTER_AREA))
+    sigma = spread_px(lens)
+    sigma_x, sigma_y = sigma * new_width / wide, sigma * new_height / high
+    if max(sigma_x, sigma_y) < 0.25:
+        return texture
+    return np.asarray(cv2.GaussianBlur(texture, (0, 0), max(sigma_x, 0.1), sigmaY=max(sigma_y, 0.1),
+                                       borderType=cv2.BORDER_REPLICATE), dtype=np.float32)
