@@ -10,6 +10,7 @@ import zxingcpp
 
 from agent.bench.camera import LENS, corners_px, in_view, jpeg, render
 from agent.bench.scene import Box, Hand, Light, Scene, Sticker
+from agent.bench.surface import linear
 
 
 def proof_mark(text: str) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
@@ -59,7 +60,7 @@ def test_the_lid_is_brighter_than_the_platform_exactly_inside_its_corners() -> N
 def test_an_edge_lies_where_the_geometry_puts_it_within_a_seventh_of_a_pixel() -> None:
     straight = replace(LENS, distortion=(0.0, 0.0, 0.0, 0.0))
     box = Box(220, 160, 90, yaw_deg=24 + 90, material="white", tape=False)
-    frames = [render(Scene(box), seed, straight).astype(np.float64).mean(axis=2) for seed in range(4)]
+    frames = [linear(render(Scene(box), seed, straight)).mean(axis=2) for seed in range(4)]
     picture = np.mean(frames, axis=0)
     start, end = corners_px(box, straight)[4:6]
     along = (end - start) / np.linalg.norm(end - start)
