@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin,
 import msgspec
 from msgspec import Meta, Struct
 
+from firmware_config.scale import ScaleSettings
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -47,14 +49,11 @@ class Broker(Section, frozen=True, kw_only=True):
     keepalive_s: Annotated[int, Meta(ge=5, le=600)] = 30
 
 
-class Scale(Section, frozen=True, kw_only=True):
-    """`[scale]`: the load cell or weighing instrument."""
+class Scale(ScaleSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[scale]`: the load cell or weighing instrument, and how it is reached."""
 
     driver: Literal["bench", "trace"]
     path: str = ""
-    rate_sps: Annotated[float, Meta(gt=0, le=2_000)] = 80.0
-    capacity_g: Annotated[float, Meta(gt=0, le=200_000)] = 15_000.0
-    division_g: Annotated[float, Meta(gt=0, le=1_000)] = 5.0
 
 
 class Camera(Section, frozen=True, kw_only=True):
@@ -170,10 +169,10 @@ def _section(kind: type[Any], raw: object, key: str, problems: list[Problem]) ->
 
 def _value(hint: Any, raw: object, key: str, problems: list[Problem]) -> Any:  # noqa: ANN401 (a value of `hint`)
     """Return `raw` as the field's type, or None after adding what is wrong to `problems`."""
-    if isinstance(hint, type) and issubclass(hint, Section):
+    if isinstance(hint, type) and issubclass(hint, Struct):
         return _section(hint, raw, key, problems)
     element = get_args(hint)[0] if get_origin(hint) is tuple else None
-    if isinstance(element, type) and issubclass(element, Section):
+    if isinstance(element, type) and issubclass(element, Struct):
         tables = raw if isinstance(raw, list) else [raw]
         several = len(tables) > 1
         return tuple(
@@ -196,6 +195,8 @@ def _across(settings: Settings) -> list[Problem]:
             if device.driver in ("trace", "folder", "png") and not device.path:
                 text = f"driver `{device.driver}` needs a path."
                 found.append(Problem(f"{section}.path", "config.missing-key", text))
+    for scale in settings.scale:
+        found += [Problem(f"scale.{key}", "config.value", text) for key, text in scale.problems()]
     for printer in settings.printer:
         if printer.driver == "tcp" and not printer.host:
             found.append(Problem("printer.host", "config.missing-key", "driver `tcp` needs the printer's host."))

@@ -1,0 +1,209 @@
+"""The simulated bench: what stands where, what hands do to it, and the journal of the truth.
+
+Boxes are things that keep what is stuck on them. Hands are commands; every command and every consequence is a line
+in the journal, so that an audit can compare what the agent says with what happened.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from agent.bench.camera import DOTS_MM, jpeg
+from agent.bench.printer import SimulatedPrinter
+from agent.bench.scale import ScalePhysics, ScaleRig
+from agent.bench.scene import Box, Hand, Scene, Sticker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+# A square decimetre of thermal paper with glue and liner off weighs about 1.4 g (paper 70 g/m2, glue 20 g/m2, adhesive face).
+PAPER_G_PER_MM2 = 1.4e-4
+
+
+@dataclass(slots=True)
+class BenchBox:
+    """One box of the shift: its mass and looks, and the pages on it with their names."""
+
+    mass_g: float
+    looks: Box
+    pages: dict[str, Sticker] = field(default_factory=dict)
+
+    @property
+    def gross_g(self) -> float:
+        """Mass with what is stuck on it."""
+        return self.mass_g + sum(_paper_g(sticker) for sticker in self.pages.values())
+
+
+class HandsError(ValueError):
+    """A command that hands can't do: no such box, nothing on the platform, an unknown word."""
+
+
+class Bench:
+    """All the hardware of one station. `do` is what hands can do; the wires serve the rest."""
+
+    def __init__(self, directory: Path, *, seed: int = 1, speed: float = 1.0, roll_mm: float = 30_480.0,
+                 media: str = "62") -> None:
+        self.directory = directory
+        self.speed = speed
+        self.epoch_s = time.monotonic()
+        directory.mkdir(parents=True, exist_ok=True)
+        self._journal = (directory / "journal.jsonl").open("a", encoding="utf-8")
+        self._lock = threading.RLock()
+        self._seed = seed
+        self._frames = 0
+        self.scale = ScalePhysics(seed, ScaleRig(capacity_g=30_000.0, noise_nv=110.0, rocking_share=0.1))
+        self.boxes: dict[str, BenchBox] = {}
+        self.on_platform = ""
+        self.shown: dict[str, Sticker] = {}
+        self._hand_until_s = 0.0
+        self.lines: dict[int, int] = {}
+        self.button: Callable[[int], None] = lambda level: None
+        self.printer = SimulatedPrinter(
+            "QL-820NWB", media, roll_mm, directory / "printed", self.note, self.now_s,
+        )
+
+    def now_s(self) -> float:
+        """Seconds on the bench's clock."""
+        return (time.monotonic() - self.epoch_s) * self.speed
+
+    def note(self, line: dict[str, Any]) -> None:
+        """Write one line of truth."""
+        with self._lock:
+            self._journal.write(json.dumps({"at_s": round(self.now_s(), 3), **line}, ensure_ascii=False) + "\n")
+            self._journal.flush()
+
+    def picture(self) -> bytes:
+        """Return what the camera sees now, as JPEG."""
+        with self._lock:
+            self._frames += 1
+            scene, seed = self._scene(), self._seed * 1_000_003 + self._frames
+        return jpeg(scene, seed)
+
+    def conversions(self) -> list[tuple[float, int]]:
+        """Return the load cell's conversions up to now."""
+        with self._lock:
+            return self.scale.conversions(self.now_s())
+
+    def do(self, command: dict[str, Any]) -> dict[str, Any]:
+        """Do what hands can do. Returns what came of it; raises HandsError for what can't be done."""
+        word = str(command.get("do", ""))
+        act = getattr(self, f"_hands_{word.replace('-', '_')}", None)
+        if act is None:
+            known = sorted(name[7:].replace("_", "-") for name in dir(self) if name.startswith("_hands_"))
+            raise HandsError(f"hands can't {word!r}; they can {', '.join(known)}.")
+        with self._lock:
+            try:
+                found = act(**{key: value for key, value in command.items() if key != "do"})
+            except (TypeError, KeyError) as error:
+                raise HandsError(f"{word}: {error}") from error
+            self.note({"kind": "hands", **command})
+        return found or {}
+
+    # -- what hands can do ---------------------------------------------------------------------------------------
+
+    def _hands_make(self, box: str, mass_g: float, length_mm: float, width_mm: float, height_mm: float,
+                    **looks: Any) -> None:  # noqa: ANN401 (the renderer's own box fields)
+        self.boxes[box] = BenchBox(mass_g, Box(length_mm, width_mm, height_mm, **looks))
+
+    def _hands_put(self, box: str) -> None:
+        if self.on_platform:
+            raise HandsError(f"box {self.on_platform} stands there already.")
+        self.scale.place(self.boxes[box].gross_g, self.now_s() + 0.05)
+        self.on_platform = box
+        self._hand_until_s = self.now_s() + 0.4
+
+    def _hands_lift(self) -> dict[str, Any]:
+        box = self._standing()
+        self.scale.lift(self.now_s() + 0.05)
+        self.on_platform = ""
+        return {"box": box}
+
+    def _hands_stick(self, page: str, box: str = "", x_mm: float = 0.0, y_mm: float = 0.0,
+                     rotation_deg: float = 0.0) -> None:
+        name = box or self._standing()
+        sticker = Sticker(self._paper(page), "top", x_mm, y_mm, rotation_deg)
+        self.boxes[name].pages[page] = sticker
+        if name == self.on_platform:
+            now_s = self.now_s()
+            self.scale.hand(250.0, now_s + 0.05, now_s + 0.55)
+            self.scale.place(_paper_g(sticker), now_s + 0.1, speed_mm_s=5.0)
+            self._hand_until_s = now_s + 0.5
+
+    def _hands_peel(self, page: str, box: str = "") -> None:
+        name = box or self._standing()
+        sticker = self.boxes[name].pages.pop(page)
+        if name == self.on_platform:
+            self.scale.lift(self.now_s() + 0.05, _paper_g(sticker))
+
+    def _hands_show(self, page: str) -> None:
+        self.shown[page] = Sticker(self._paper(page), "shown", 0.0, 0.0, 8.0)
+
+    def _hands_hide(self) -> None:
+        self.shown.clear()
+
+    def _hands_press(self, *, long: bool = False) -> None:
+        self.button(0)
+        threading.Timer((1.6 if long else 0.15) / self.speed, self.button, (1,)).start()
+
+    def _hands_roll(self, mm: float, media: str = "62") -> None:
+        self.printer.load_roll(mm, media)
+
+    def _hands_cover(self, *, open: bool) -> None:  # noqa: A002 (the word on the wire)
+        (self.printer.open_cover if open else self.printer.close_cover)()
+
+    def _hands_power(self, *, on: bool) -> None:
+        (self.printer.power_on if on else self.printer.power_off)()
+
+    def _hands_mute(self, *, silent: bool = True) -> None:
+        self.printer.mute(silent)
+
+    def _hands_look_around(self) -> dict[str, Any]:
+        return {"on_platform": self.on_platform, "lines": self.lines, "mass_g": self.scale.mass_g,
+                "boxes": {name: sorted(box.pages) for name, box in self.boxes.items()}}
+
+    # -- what the camera sees ------------------------------------------------------------------------------------
+
+    def _scene(self) -> Scene:
+        box = self.boxes.get(self.on_platform)
+        hand = None
+        if box is not None and self.now_s() < self._hand_until_s:
+            hand = Hand(box.looks.x_mm, box.looks.y_mm - box.looks.width_mm / 3, box.looks.height_mm + 15)
+        stickers = tuple(self.shown.values())
+        if box is None:
+            return Scene(stickers=stickers)
+        return Scene(box=box.looks, stickers=(*box.pages.values(), *stickers), hand=hand)
+
+    def _standing(self) -> str:
+        if not self.on_platform:
+            raise HandsError("nothing stands on the platform.")
+        return self.on_platform
+
+    def _paper(self, page: str) -> NDArray[np.uint8]:
+        """Return a printed page's pixels; only paper that came out of the printer can be held."""
+        import numpy as np
+        from PIL import Image
+
+        path = self.directory / "printed" / page
+        if not path.is_file() or path.parent != self.directory / "printed":
+            raise HandsError(f"there is no printed page {page!r}.")
+        with Image.open(path) as image:
+            return np.asarray(image.convert("L"), dtype=np.uint8)
+
+    def close(self) -> None:
+        """Stop the printer and close the journal."""
+        self.printer.stop()
+        self._journal.close()
+
+
+def _paper_g(sticker: Sticker) -> float:
+    rows, columns = sticker.picture.shape[:2]
+    return float(rows * columns) / DOTS_MM**2 * PAPER_G_PER_MM2
+

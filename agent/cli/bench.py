@@ -1,0 +1,55 @@
+"""`packbench bench`: the simulated bench as a process of its own; `packbench hands`: do something at it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--speed", default=1.0, show_default=True, help="Bench seconds per real second.")
+@click.option("--seed", default=1, show_default=True, help="Noise and landings repeat with it.")
+@click.option("--roll-mm", default=30_480.0, show_default=True, help="Paper in the printer.")
+def bench(directory: Path, speed: float, seed: int, roll_mm: float) -> None:
+    """Simulate a station's hardware in DIRECTORY until stopped: scale, camera, printer, lamps, hands."""
+    from agent.bench.bench import Bench
+    from agent.bench.wires import Wires
+
+    wires = Wires(Bench(directory, seed=seed, speed=speed, roll_mm=roll_mm))
+    wires.serve(lambda: click.echo(f"The bench is ready in {directory}; Ctrl-C stops it."))
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.argument("word")
+@click.argument("more", nargs=-1, metavar="[KEY=VALUE]...")
+def hands(directory: Path, word: str, more: tuple[str, ...]) -> None:
+    """Do one thing at the bench in DIRECTORY: make, put, lift, stick, peel, show, hide, press, roll, cover, power.
+
+    \b
+    packbench hands DIR make box=A mass_g=1200 length_mm=300 width_mm=200 height_mm=120
+    packbench hands DIR put box=A
+    """
+    from agent.bench.bench import HandsError
+    from agent.bench.wires import Hands
+
+    try:
+        answer = Hands(directory).do(word, **dict(_pair(one) for one in more))
+    except HandsError as error:
+        raise click.UsageError(str(error)) from error
+    except OSError as error:
+        click.echo(f"No bench runs in {directory} ({error.strerror}). Start one: packbench bench {directory}", err=True)
+        raise SystemExit(1) from error
+    click.echo(json.dumps(answer))
+
+
+def _pair(text: str) -> tuple[str, Any]:
+    key, _, value = text.partition("=")
+    try:
+        return key, json.loads(value)
+    except json.JSONDecodeError:
+        return key, value
