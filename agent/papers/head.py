@@ -1,0 +1,127 @@
+"""The top that slip and waiting slip share: bands, pair code, numbers, proof mark, job code, titled fields."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.papers.codes import SMALLEST_MODULE, Symbol, encode
+from agent.papers.page import PaperError, PaperWarning
+from agent.papers.sheet import too_wide
+from agent.papers.words import both, known, word
+
+if TYPE_CHECKING:
+    from agent.papers.sheet import Sheet
+    from agent.papers.text import Block, Typesetter
+
+MARGIN = 12
+GAP = 16
+MARK_MODULE = 14
+MARK_LONGEST = 16
+JOB_MODULE = 4
+_BAND = 104
+_TITLE_PT, _VALUE_PT, _FAR_PT, _NEAR_PT = 7, 10, 24, 14
+_PAIR_PT = 44
+_BARS = 118
+
+
+def must_fit(block: Block | None, field: str, text: str) -> Block:
+    """Return the block; raises PaperError `paper.text-too-long` for a text that may not be cut and does not fit."""
+    if block is None:
+        raise PaperError("paper.text-too-long", f"{field}: {text!r} does not fit.", "Shorten it, or use wider media.")
+    return block
+
+
+def draw_band(sheet: Sheet, setter: Typesetter, text: str, left: int, top: int, right: int, height: int = _BAND) -> int:
+    """Draw white text on a black band, legible at two metres, and return the band's bottom."""
+    text = setter.drawable(text, "band", "name")
+    inside = right - left - 2 * MARGIN
+    block = must_fit(setter.fit(text, _FAR_PT, 8, inside, height - 14), "band", text)
+    sheet.band(left, top, right, top + height)
+    sheet.text(block, left + MARGIN, top + (height - block.height) // 2, inside, align="centre", white=True)
+    return top + height
+
+
+def duplicate_words(language: str) -> str:
+    """Return DUPLICATE in the order's language and in English.
+
+    >>> duplicate_words("de")
+    'DUPLIKAT · DUPLICATE'
+    """
+    own, english = word(language, "duplicate"), word("en", "duplicate")
+    return own if own == english else f"{own} · {english}"
+
+
+def draw_mark(sheet: Sheet, text: str, right: int, top: int) -> tuple[int, int]:
+    """Draw the proof mark with its right edge at `right`; return its left edge and bottom, both without quiet zone.
+
+    A DataMatrix of 14 dots a module is 1.2 mm a module: 3.2 pixels for a 1080p camera over a field of 60 x 40 cm.
+    """
+    if len(text) > MARK_LONGEST:
+        raise PaperError("paper.mark-too-long", f"proof mark {text!r} has more than {MARK_LONGEST} characters.",
+                         "Give a short one: the mark is read from afar.")
+    encoded = encode(Symbol.DATAMATRIX, text)
+    box = sheet.code(encoded, right - encoded.width * MARK_MODULE, top, MARK_MODULE)
+    return box[0], box[3]
+
+
+def draw_job_code(sheet: Sheet, setter: Typesetter, job: str, top: int) -> int:
+    """Draw the job code across the paper at 4 dots a module, 3 if need be, a QR code if longer; return the bottom."""
+    symbol = Symbol.CODE128 if job.isascii() else Symbol.QR
+    encoded = encode(symbol, job)
+    width = sheet.width
+    module = encoded.largest_module(width, largest=JOB_MODULE)
+    if module < SMALLEST_MODULE and symbol is Symbol.CODE128:
+        setter.warnings.append(PaperWarning("paper.code-as-qr", f"job code {job!r} is too long for bars and became a QR code."))
+        encoded = encode(Symbol.QR, job)
+    if encoded.symbol is Symbol.QR:
+        module = encoded.largest_module(width, largest=8)
+    if module < SMALLEST_MODULE:
+        raise too_wide(encoded, width)
+    box = sheet.code(encoded, (width - encoded.width * module) // 2, top, module, _BARS)
+    below = box[3] + (6 if encoded.symbol is Symbol.CODE128 else encoded.quiet * module)
+    text = setter.drawable(job, "job", "name")
+    return sheet.text(setter.block(text, 9, width - 2 * MARGIN), MARGIN, below, width - 2 * MARGIN, align="centre")
+
+
+def draw_number(sheet: Sheet, setter: Typesetter, title: str, value: str, left: int, top: int, width: int) -> int:
+    """Draw a small title over a number that is read at one metre; return the bottom of their fixed height."""
+    caption = setter.block(both(setter.language, title), _TITLE_PT, width, weight="regular")
+    sheet.text(caption, left, top, width, align="left")
+    block = must_fit(setter.fit(value, _FAR_PT, 9, width, 86), title, value)
+    sheet.text(block, left, top + max(caption.height, 34) + 8, width, align="left")
+    return top + max(caption.height, 34) + 8 + 86
+
+
+def draw_field(sheet: Sheet, setter: Typesetter, title: str, value: str, left: int, top: int, width: int,
+               size_pt: float = _VALUE_PT) -> int:
+    """Draw a titled field, its value wrapped as often as it needs; return the bottom. Empty values draw nothing."""
+    if not value:
+        return top
+    rtl_block = setter.block(value, size_pt, width)
+    caption = setter.block(both(setter.language, title), _TITLE_PT, width, weight="regular")
+    top = sheet.text(caption, left, top, width)
+    return sheet.text(rtl_block, left, top + 5, width) + GAP
+
+
+def draw_head(sheet: Sheet, setter: Typesetter, pair: str, mark: str, parcel: tuple[int, int], *, paged: bool,
+              top: int) -> tuple[int, tuple[int, int, int]]:
+    """Draw pair code, parcel number and proof mark; return the bottom and (left, top, width) for the page number."""
+    mark_left, mark_bottom = draw_mark(sheet, mark, sheet.width - MARGIN, top + MARGIN)
+    width = mark_left - 2 * MARK_MODULE - 2 * MARGIN
+    block = must_fit(setter.fit(setter.drawable(pair, "pair", "refuse"), _PAIR_PT, 24, width, 160), "pair", pair)
+    y = sheet.text(block, MARGIN, top + MARGIN, width, align="left") + GAP
+    half = width // 2
+    if parcel[0]:
+        text = f"{parcel[0]}/{parcel[1]}" if parcel[1] else str(parcel[0])
+        draw_number(sheet, setter, "parcel", text, MARGIN, y, half - GAP)
+    bottom = y + 128 if parcel[0] or paged else y
+    return max(bottom, mark_bottom + 2 * MARK_MODULE), (MARGIN + (half if parcel[0] else 0), y, half)
+
+
+def language_tag(language: str) -> str:
+    """Return the tag given to the shaper: region forms of ideographs follow it.
+
+    >>> language_tag("zh-TW")
+    'zh-Hant'
+    """
+    return known(language) if language[:2] == "zh" else language or "en"
