@@ -154,7 +154,7 @@ class Weight(Value, frozen=True, kw_only=True):
     quality: Literal["quick", "averaged", "relaxed"] = "quick"
 
 
-class Length(Value, frozen=True, kw_only=True):
+class Length(Value, frozen=True, kw_only=True, tag_field="kind", tag="measured"):
     """One edge: value and 95 % uncertainty in millimetres."""
 
     value_mm: float
@@ -162,7 +162,7 @@ class Length(Value, frozen=True, kw_only=True):
     quality: str = "measured"
 
 
-class Refused(Value, frozen=True, kw_only=True):
+class Refused(Value, frozen=True, kw_only=True, tag_field="kind", tag="refused"):
     """A measurement that was refused: never 0, never the last box's."""
 
     refused: str

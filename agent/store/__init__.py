@@ -1,0 +1,193 @@
+"""The store: one SQLite file with the jobs, the parcels, the print ledger, the outbox and the core's own state."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from hashlib import sha256
+from typing import TYPE_CHECKING, assert_never
+from uuid import uuid4
+
+from agent.station.events import (
+    BuryMessage,
+    DropFacts,
+    SaveJob,
+    SavePapers,
+    SaveParcel,
+    SavePrint,
+    Tell,
+)
+from agent.station.facts import MessageDead
+from agent.store.errors import StoreError, sqlite_errors
+from agent.store.ledger import Ledger
+from agent.store.opening import FILE, claim, connect
+from agent.store.outbox import Outbox, Row, digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from agent.station.events import Event, Record
+    from agent.station.values import Job, Paper, Parcel
+
+__all__ = ["Row", "Store", "StoreError"]
+
+DEAD_LETTERS = 1_000  # rows; the oldest go first
+DEAD_LETTER_BYTES = 4_096  # kept of each payload
+
+
+class Store:
+    """The store of one station. It belongs to one thread, and to one process at a time.
+
+    `store_id` names this database for ever; `boot` counts how often it was opened.
+    """
+
+    def __init__(self, directory: Path, *, station: str) -> None:
+        """Open `packbench.db` in `directory`, making or migrating it. Raises StoreError."""
+        self.path = directory / FILE
+        self._lock = claim(directory)
+        try:
+            self._db = connect(self.path)
+            try:
+                with sqlite_errors():
+                    self.store_id, self.boot = self._begin_life()
+                    self.outbox = Outbox(self._db, store_id=self.store_id, station=station)
+            except BaseException:
+                self._db.close()
+                raise
+        except BaseException:
+            self._lock.close()
+            raise
+        self._ledger = Ledger(self._db)
+
+    def _begin_life(self) -> tuple[str, int]:
+        self._db.execute("BEGIN IMMEDIATE")
+        meta = dict(self._db.execute("SELECT name, value FROM meta").fetchall())
+        store_id, boot = meta.get("store_id") or str(uuid4()), int(meta.get("boot", "0")) + 1
+        self._db.executemany("INSERT OR REPLACE INTO meta (name, value) VALUES (?,?)",
+                             [("store_id", store_id), ("boot", str(boot))])
+        self._db.execute("COMMIT")
+        return store_id, boot
+
+    def close(self) -> None:
+        """Close the database and give the directory back. May be called twice."""
+        self._db.close()
+        self._lock.close()
+
+    # -- writing ------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """One transaction: what happens inside is on disk when it ends, or did not happen. Raises StoreError."""
+        with sqlite_errors():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self.outbox.before_commit()
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                self.outbox.after_rollback()
+                raise
+            self.outbox.after_commit()
+
+    def apply(self, records: Iterable[Record], *, at_ms: int, wall_ms: int, time_ok: bool) -> None:
+        """Write records inside the running transaction."""
+        for record in records:
+            match record:
+                case SaveJob():
+                    self._ledger.save_job(record, wall_ms)
+                case SaveParcel():
+                    self._ledger.save_parcel(record.parcel, wall_ms)
+                case SavePapers():
+                    self._ledger.save_papers(record, wall_ms)
+                case SavePrint():
+                    self._ledger.save_print(record.print, wall_ms)
+                case Tell():
+                    if not (isinstance(record.fact, MessageDead) and self._buried_before(record.fact.sha256)):
+                        self.outbox.add(record.fact, boot=self.boot, mono_ms=at_ms, wall_ms=wall_ms, time_ok=time_ok)
+                case DropFacts():
+                    self.outbox.drop(record.ids)
+                case BuryMessage():
+                    self._bury(record, wall_ms)
+                case _:
+                    assert_never(record)
+
+    def _bury(self, record: BuryMessage, wall_ms: int) -> None:
+        """Keep a dead letter; the same bytes again only count up."""
+        name = sha256(record.payload).hexdigest()
+        self._db.execute(
+            "INSERT INTO dead_letters (sha256, topic, code, detail, payload, bytes, count, wall_ms)"
+            " VALUES (?,?,?,?,?,?,1,?) ON CONFLICT (sha256) DO UPDATE SET count=count+1, wall_ms=excluded.wall_ms",
+            (name, record.topic[:256], record.code, record.detail[:512], record.payload[:DEAD_LETTER_BYTES],
+             len(record.payload), wall_ms))
+        self._db.execute(
+            "DELETE FROM dead_letters WHERE rowid IN (SELECT rowid FROM dead_letters ORDER BY rowid DESC"
+            " LIMIT -1 OFFSET ?)", (DEAD_LETTERS,))
+
+    def _buried_before(self, name: str) -> bool:
+        row = self._db.execute("SELECT count FROM dead_letters WHERE sha256=?", (name,)).fetchone()
+        return row is not None and row[0] > 1
+
+    def save_state(self, blob: bytes) -> None:
+        """Write the core's state inside the running transaction."""
+        self._db.execute("INSERT OR REPLACE INTO state (id, body, digest) VALUES (1,?,?)", (blob, digest(blob)))
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    def load_state(self) -> bytes | None:
+        """Return the core's state as it was last written, or None. Raises StoreError when its bytes changed since."""
+        with sqlite_errors():
+            row = self._db.execute("SELECT body, digest FROM state WHERE id=1").fetchone()
+        if row is None:
+            return None
+        body, expected = row
+        if digest(body) != expected:
+            raise StoreError("store.row-damaged", "the stored state is not what was written.",
+                             "Run `packbench store salvage`; what can be read is kept.")
+        return bytes(body)
+
+    def attach(self, event: Event) -> Event:
+        """Return `event` with what the store knows of its subject (`known`, `jobs`, `prints`). Raises StoreError."""
+        with sqlite_errors():
+            return self._ledger.attach(event)
+
+    def job(self, job_id: str) -> Job | None:
+        """Return the job's body, or None when it is unknown or only a tombstone."""
+        with sqlite_errors():
+            return self._ledger.job(job_id)
+
+    def parcel(self, parcel_id: str) -> Parcel | None:
+        """Return a parcel, or None when it is unknown."""
+        with sqlite_errors():
+            return self._ledger.parcel(parcel_id)
+
+    def papers_of(self, parcel_id: str) -> tuple[Paper, ...] | None:
+        """Return the papers that came for this parcel after it was measured, or None."""
+        with sqlite_errors():
+            return self._ledger.papers_of(parcel_id)
+
+    def counts(self) -> dict[str, int]:
+        """Return how much there is of everything: jobs and parcels by state, facts, dead letters, bytes."""
+        with sqlite_errors():
+            counts = {f"{table}.{state}": number for table in ("jobs", "parcels", "prints")
+                      for state, number in self._db.execute(f"SELECT state, count(*) FROM {table} GROUP BY 1")}  # noqa: S608
+            counts["outbox"] = self.outbox.waiting
+            (counts["dead_letters"],) = self._db.execute("SELECT count(*) FROM dead_letters").fetchone()
+        counts["bytes"] = self.path.stat().st_size
+        return counts
+
+    # -- the outbox ---------------------------------------------------------------------------------------------
+
+    def due(self, now_ms: int, limit: int) -> list[Row]:
+        """Return up to `limit` rows to publish now, by priority and then by age; see `Outbox.due`."""
+        with sqlite_errors():
+            return self.outbox.due(now_ms, limit)
+
+    def mark_sent(self, row: Row, now_ms: int) -> None:
+        """Remember that `row` was handed to the link just now."""
+        self.outbox.mark_sent(row, now_ms)
+
+    def resend_all(self) -> None:
+        """Make every row due again, after a new connection or a sync."""
+        self.outbox.resend_all()

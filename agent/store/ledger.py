@@ -1,0 +1,178 @@
+"""Jobs, parcels, papers and the print ledger: what is written for a record, and what is attached to an event."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+from msgspec.structs import replace
+
+from agent.station.events import (
+    CodesSeen,
+    DecisionMade,
+    Event,
+    JobAssigned,
+    JobCancelled,
+    KnownJob,
+    LabelArrived,
+    SaveJob,
+    SavePapers,
+)
+from agent.station.values import Job, Paper, Parcel, Print
+from agent.store.errors import StoreError
+from agent.store.outbox import digest
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+_T = TypeVar("_T")
+_encode = msgspec.json.Encoder().encode
+_job = msgspec.json.Decoder(Job)
+_parcel = msgspec.json.Decoder(Parcel)
+_print = msgspec.json.Decoder(Print)
+_papers = msgspec.json.Decoder(tuple[Paper, ...])
+_MATCHABLE = "('open', 'held', 'packed')"
+
+
+def whole(decoder: msgspec.json.Decoder[_T], body: bytes, expected: bytes, what: str) -> _T:
+    """Return the decoded row. Raises StoreError when its bytes are not those that were written."""
+    if digest(body) != expected:
+        raise StoreError("store.row-damaged", f"the stored {what} is not what was written.",
+                         "The card loses data: run `packbench store check`, replace the card.")
+    return decoder.decode(body)
+
+
+class Ledger:
+    """The tables of the work itself. Every method runs inside the store's transaction or reads."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    # -- records ------------------------------------------------------------------------------------------------
+
+    def save_job(self, record: SaveJob, wall_ms: int) -> None:
+        """Write a job's state; a body that is None keeps the stored one (or makes a tombstone)."""
+        if record.job is None:
+            self._db.execute(
+                "INSERT INTO jobs (id, rev, state, sha256, body, digest, wall_ms) VALUES (?,?,?,?,NULL,x'',?)"
+                " ON CONFLICT (id) DO UPDATE SET rev=excluded.rev, state=excluded.state, wall_ms=excluded.wall_ms,"
+                " sha256=CASE excluded.sha256 WHEN '' THEN sha256 ELSE excluded.sha256 END",
+                (record.id, record.rev, record.state, record.digest, wall_ms))
+            return
+        body = _encode(record.job)
+        self._db.execute(
+            "INSERT INTO jobs (id, rev, state, sha256, body, digest, wall_ms) VALUES (?,?,?,?,?,?,?)"
+            " ON CONFLICT (id) DO UPDATE SET rev=excluded.rev, state=excluded.state, sha256=excluded.sha256,"
+            " body=excluded.body, digest=excluded.digest, wall_ms=excluded.wall_ms",
+            (record.id, record.rev, record.state, record.digest, body, digest(body), wall_ms))
+        self._db.execute("DELETE FROM job_codes WHERE job=?", (record.id,))
+        self._db.executemany("INSERT INTO job_codes (code, job) VALUES (?,?)",
+                             [(code, record.id) for code in dict.fromkeys((record.id, *record.job.match))])
+
+    def save_parcel(self, parcel: Parcel, wall_ms: int) -> None:
+        """Write a parcel as it is now."""
+        body = _encode(parcel)
+        self._db.execute(
+            "INSERT INTO parcels (id, job, n, state, sscc, tracking, body, digest, wall_ms) VALUES (?,?,?,?,?,?,?,?,?)"
+            " ON CONFLICT (id) DO UPDATE SET state=excluded.state, sscc=excluded.sscc, tracking=excluded.tracking,"
+            " body=excluded.body, digest=excluded.digest, wall_ms=excluded.wall_ms",
+            (parcel.id, parcel.job, int(parcel.id.rpartition("/")[2]), parcel.state, parcel.sscc, parcel.tracking, body,
+             digest(body), wall_ms))
+
+    def save_papers(self, record: SavePapers, wall_ms: int) -> None:
+        """Write the papers of one parcel over those that it had."""
+        body = _encode(record.papers)
+        self._db.execute("INSERT OR REPLACE INTO papers (parcel, rev, body, digest, wall_ms) VALUES (?,?,?,?,?)",
+                         (record.parcel, record.rev, body, digest(body), wall_ms))
+
+    def save_print(self, page: Print, wall_ms: int) -> None:
+        """Write a page of the print ledger as it is now."""
+        body = _encode(page)
+        self._db.execute(
+            "INSERT INTO prints (no, mark, job, parcel, state, body, digest, wall_ms) VALUES (?,?,?,?,?,?,?,?)"
+            " ON CONFLICT (no) DO UPDATE SET mark=excluded.mark, job=excluded.job, parcel=excluded.parcel,"
+            " state=excluded.state, body=excluded.body, digest=excluded.digest, wall_ms=excluded.wall_ms",
+            (page.no, page.mark, page.job, page.parcel, page.state, body, digest(body), wall_ms))
+
+    # -- questions ----------------------------------------------------------------------------------------------
+
+    def job(self, job_id: str) -> Job | None:
+        """Return the job's body, or None when it is unknown or a tombstone."""
+        row = self._db.execute("SELECT body, digest FROM jobs WHERE id=? AND body IS NOT NULL", (job_id,)).fetchone()
+        return whole(_job, row[0], row[1], f"job {job_id}") if row else None
+
+    def known(self, job_id: str) -> KnownJob | None:
+        """Return what the store has of a job; `parcels` is the highest number that one of its parcels ever had."""
+        row = self._db.execute("SELECT rev, state, sha256, body, digest FROM jobs WHERE id=?", (job_id,)).fetchone()
+        if row is None:
+            return None
+        rev, state, sha256, body, expected = row
+        (parcels,) = self._db.execute("SELECT coalesce(max(n), 0) FROM parcels WHERE job=?", (job_id,)).fetchone()
+        job = whole(_job, body, expected, f"job {job_id}") if body is not None else None
+        return KnownJob(id=job_id, rev=rev, state=state, digest=sha256, job=job, parcels=parcels)
+
+    def parcel(self, parcel_id: str) -> Parcel | None:
+        """Return a parcel, or None when it is unknown."""
+        row = self._db.execute("SELECT body, digest FROM parcels WHERE id=?", (parcel_id,)).fetchone()
+        return whole(_parcel, row[0], row[1], f"parcel {parcel_id}") if row else None
+
+    def papers_of(self, parcel_id: str) -> tuple[Paper, ...] | None:
+        """Return the papers that came for this parcel after it was measured, or None."""
+        row = self._db.execute("SELECT body, digest FROM papers WHERE parcel=?", (parcel_id,)).fetchone()
+        return whole(_papers, row[0], row[1], f"papers of {parcel_id}") if row else None
+
+    def jobs_seen(self, codes: Sequence[str]) -> tuple[KnownJob, ...]:
+        """Return the open, held and packed jobs that one of `codes` means."""
+        marks = ",".join("?" * len(codes))
+        rows = self._db.execute(
+            f"SELECT DISTINCT jobs.id FROM job_codes JOIN jobs ON jobs.id = job_codes.job"  # noqa: S608
+            f" WHERE code IN ({marks}) AND state IN {_MATCHABLE} ORDER BY jobs.rowid", tuple(codes)).fetchall()
+        return tuple(known for (job_id,) in rows if (known := self.known(job_id)))
+
+    def prints_seen(self, codes: Sequence[str]) -> tuple[tuple[Print, Parcel | None], ...]:
+        """Return the pages whose mark was seen, and the labels of parcels whose SSCC or tracking number was seen."""
+        keys = tuple(dict.fromkeys(key for code in codes for key in (code, _sscc_in(code)) if key))
+        marks = ",".join("?" * len(keys))
+        pages: dict[int, Print] = {}
+        for body, expected in self._db.execute(
+                f"SELECT body, digest FROM prints WHERE mark IN ({marks}) ORDER BY no", keys).fetchall():  # noqa: S608
+            page = whole(_print, body, expected, "page")
+            pages[page.no] = page
+        for body, expected in self._db.execute(
+                f"SELECT body, digest FROM parcels WHERE (sscc != '' AND sscc IN ({marks}))"  # noqa: S608
+                f" OR (tracking != '' AND tracking IN ({marks}))", keys + keys).fetchall():
+            for page in self._labels_of(whole(_parcel, body, expected, "parcel")):
+                pages.setdefault(page.no, page)
+        return tuple((page, self.parcel(page.parcel) if page.parcel else None) for page in pages.values())
+
+    def _labels_of(self, parcel: Parcel) -> list[Print]:
+        """Return the parcel's valid label, or all that it ever had when none is valid."""
+        if parcel.print_no:
+            rows = self._db.execute("SELECT body, digest FROM prints WHERE no=?", (parcel.print_no,)).fetchall()
+        else:
+            rows = self._db.execute("SELECT body, digest FROM prints WHERE parcel=? ORDER BY no",
+                                    (parcel.id,)).fetchall()
+        pages = [whole(_print, body, expected, "page") for body, expected in rows]
+        return [page for page in pages if page.role == "label"]
+
+    def attach(self, event: Event) -> Event:
+        """Return the event with what the store knows of its subject; other events come back as they are."""
+        match event:
+            case JobAssigned():
+                return replace(event, known=self.known(event.job.job))
+            case JobCancelled():
+                return replace(event, known=self.known(event.job))
+            case LabelArrived() | DecisionMade():
+                return replace(event, known=self.known(event.parcel.rpartition("/")[0]),
+                               known_parcel=self.parcel(event.parcel))
+            case CodesSeen() if event.codes:
+                return replace(event, jobs=self.jobs_seen(event.codes), prints=self.prints_seen(event.codes))
+            case _:
+                return event
+
+
+def _sscc_in(code: str) -> str:
+    """Return the SSCC inside a GS1 element string `00` + 18 digits (with or without brackets), or nothing."""
+    digits = code.removeprefix("]C1").replace("(00)", "00", 1)
+    return digits[2:20] if len(digits) >= 20 and digits.startswith("00") and digits[:20].isdecimal() else ""
