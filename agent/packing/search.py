@@ -1,0 +1,160 @@
+"""Find a cheap carton that holds a whole order: a few fixed starts, then restarts that learn from what did not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent.packing.construct import Hold, Load, Placed, Turn
+from agent.packing.model import Carton, Rules
+
+if TYPE_CHECKING:
+    from agent.packing.chance import Chance
+    from agent.packing.kinds import Kind
+
+RESTART_TRIES = 24
+"""Tries of one line of priorities before it starts afresh."""
+BLOCK_AXES: tuple[tuple[int, ...], ...] = ((), (0, 1, 2), (1, 0, 2), (2, 0, 1), (2, 1, 0))
+STARTS: tuple[tuple[int, tuple[int, ...]], ...] = (
+    (0, ()), (0, (0, 1, 2)), (1, ()), (1, (2, 1, 0)), (2, (2, 0, 1)), (2, ()))
+"""Which size leads (0 longest edge, 1 volume, 2 largest face) and how blocks of equal units grow."""
+
+
+class Budget:
+    """How long to go on: a deadline on the caller's clock, and an effort that makes answers repeatable.
+
+    The effort is counted by the search itself. On the machine where the agent runs it ends just before the deadline,
+    so that the same order gets the same answer whatever else the machine does.
+    """
+
+    def __init__(self, now_ms: Callable[[], float], deadline_ms: float, effort: int) -> None:
+        self._now_ms = now_ms
+        self._start_ms = now_ms()
+        self._deadline_ms = self._start_ms + deadline_ms
+        self._effort_left = effort
+
+    @property
+    def spent_ms(self) -> float:
+        return self._now_ms() - self._start_ms
+
+    @property
+    def over(self) -> bool:
+        return self._effort_left <= 0 or self._now_ms() >= self._deadline_ms
+
+    @property
+    def late(self) -> bool:
+        """Say whether the deadline itself is over."""
+        return self._now_ms() >= self._deadline_ms
+
+    def spend(self, effort: int) -> None:
+        self._effort_left -= effort
+
+
+@dataclass(slots=True)
+class Fill:
+    """What one pass over an order put into a carton. `failed`: first kind that did not fit, -1 when all did."""
+
+    placed: list[Placed]
+    left: list[int]
+    failed: int
+
+
+class Shop:
+    """The order and the rules in the form that the inner loop wants."""
+
+    def __init__(self, kinds: Sequence[Kind], rules: Rules) -> None:
+        self.kinds = kinds
+        self.rules = rules
+        self.loads: list[Load] = [kind.load for kind in kinds]
+        self.counts = [kind.count for kind in kinds]
+        self.limits = any(kind.max_load_g is not None for kind in kinds)
+        self.cleared = any(kind.clearance_mm for kind in kinds)
+        self.sizes = (
+            [max(kind.dims_mm) + kind.volume_mm3 ** (1 / 3) / 1000 for kind in kinds],
+            [float(kind.volume_mm3) for kind in kinds],
+            [float(sorted(kind.dims_mm)[1] * max(kind.dims_mm)) for kind in kinds])
+
+    def turns(self, carton: Carton) -> list[list[Turn]]:
+        made: list[list[Turn]] = []
+        for kind in self.kinds:
+            clear = kind.clearance_mm
+            made.append([(1.0, long + clear, wide + clear, high, long, wide)
+                         for long, wide, high in kind.turns(carton.inner_mm)])
+        return made
+
+    def fill(self, carton: Carton, order: Sequence[int], counts: Sequence[int], turns: Sequence[Sequence[Turn]],
+             axes: Sequence[int], budget: Budget, *, whole: bool) -> Fill:
+        """Fill a carton with up to `counts` of each kind in this order; with `whole`, give up at the first failure."""
+        hold = Hold(carton.inner_mm, self.rules.support_permille, limits=self.limits, cleared=self.cleared)
+        spare_g = carton.max_gross_g - carton.tare_g
+        spare_mm3 = carton.volume_mm3 * self.rules.max_fill_permille // 1000
+        left = list(counts)
+        failed = -1
+        rest = self._rest(order, counts)
+        for at, kind in enumerate(order):
+            load = self.loads[kind]
+            volume = self.kinds[kind].volume_mm3
+            while left[kind]:
+                wanted = left[kind]
+                if not whole:
+                    wanted = min(wanted, spare_mm3 // volume, spare_g * 1000 // load.weight_mg if load.weight_mg else wanted)
+                done = hold.put(kind, wanted, load, turns[kind], axes, rest[at]) if wanted > 0 and hold.spaces else 0
+                if not done:
+                    failed = kind if failed < 0 else failed
+                    break
+                left[kind] -= done
+                spare_g -= done * load.weight_mg // 1000
+                spare_mm3 -= done * volume
+            if failed >= 0 and whole:
+                break
+        budget.spend(hold.effort)
+        return Fill(hold.placed, left, failed)
+
+    def _rest(self, order: Sequence[int], counts: Sequence[int]) -> list[int]:
+        """Return for each place in the order the smallest edge among the kinds after it."""
+        rest = [1 << 30] * len(order)
+        smallest = 1 << 30
+        for at in range(len(order) - 1, -1, -1):
+            rest[at] = smallest
+            if counts[order[at]]:
+                smallest = min(smallest, self.loads[order[at]].smallest_mm)
+        return rest
+
+
+class Try:
+    """The search for a packing of the whole order in one carton; each call of `once` is one construction."""
+
+    def __init__(self, shop: Shop, carton: Carton) -> None:
+        self._shop = shop
+        self.carton = carton
+        self._turns = shop.turns(carton)
+        self._tries = 0
+        self._rank: list[float] = []
+
+    def once(self, chance: Chance, budget: Budget, counts: Sequence[int] | None = None) -> Fill:
+        """Try the next start, or a random one; learn from the kind that did not fit."""
+        shop = self._shop
+        if self._tries < len(STARTS):
+            size, axes = STARTS[self._tries]
+            self._rank = list(shop.sizes[size])
+            turns: Sequence[Sequence[Turn]] = self._turns
+        else:
+            if self._tries % RESTART_TRIES == 0:
+                self._rank = [size * chance.between(0.7, 1.3) for size in chance.pick(shop.sizes)]
+            axes = chance.pick(BLOCK_AXES)
+            turns = weighted(self._turns, chance)
+        self._tries += 1
+        rank = self._rank
+        order = sorted(range(len(rank)), key=rank.__getitem__, reverse=True)
+        fill = shop.fill(self.carton, order, counts or shop.counts, turns, axes, budget, whole=True)
+        if fill.failed >= 0:
+            rank[fill.failed] = (max(rank) * 1.05 if chance.under(0.3)
+                                 else rank[fill.failed] * chance.between(1.3, 3.3))
+        return fill
+
+
+def weighted(turns: Sequence[Sequence[Turn]], chance: Chance) -> list[list[Turn]]:
+    """Return the turns with random weights, so that a restart prefers other ways to lay each kind."""
+    drawn = iter(chance.units(sum(map(len, turns))))
+    return [[(1.0 - 0.7 * next(drawn), a, b, c, long, wide) for _, a, b, c, long, wide in kind] for kind in turns]
