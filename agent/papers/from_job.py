@@ -1,0 +1,73 @@
+"""A job of the wire becomes the contents of its papers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from msgspec import UNSET
+
+from agent.papers.contents import Address, Item, LabelContent, SlipContent
+from agent.papers.fonts import Fonts
+from agent.papers.label import label
+from agent.papers.page import PaperError
+from agent.papers.pair import pair_code
+from agent.papers.slip import slip
+
+if TYPE_CHECKING:
+    from agent.papers.page import Media, Paper
+    from agent.station import values
+
+
+@dataclass(frozen=True, slots=True)
+class PageOrder:
+    """A page of the ledger with all that is printed on it."""
+
+    page: values.Print
+    job: values.Job
+    parcel: values.Parcel | None
+    papers: tuple[values.Paper, ...]
+
+
+def paper_of(order: PageOrder, media: Media) -> Paper:
+    """Return the paper of a page for the roll in the printer. Raises PaperError."""
+    paper = next((one for one in order.papers if one.id == order.page.paper), None)
+    if paper is None:
+        raise PaperError("paper.unknown", f"the job has no paper {order.page.paper!r}.", "Send the job again.")
+    language = order.job.lang if paper.lang is UNSET else paper.lang
+    fonts = Fonts.installed()
+    if order.page.role == "label":
+        return label(label_content(order, paper, language), media, fonts)
+    return slip(slip_content(order, language), media, fonts)
+
+
+def slip_content(order: PageOrder, language: str) -> SlipContent:
+    """Return what a job's packing slip says."""
+    job = order.job
+    return SlipContent(
+        job=job.job, pair=pair_code(f"{job.job}/1"), mark=order.page.mark, order=job.order.id, part=job.order.part,
+        parts=job.order.of, ship_to=(job.ship_to.name, job.ship_to.city, job.ship_to.country),
+        carrier=job.carrier, service=job.service, language=language, duplicate=bool(order.page.copy_of),
+        items=tuple(
+            Item(quantity=item.qty, name=item.name, sku=item.sku, gtin=item.barcodes[0] if item.barcodes else "")
+            for item in job.items if item.qty
+        ),
+    )
+
+
+def label_content(order: PageOrder, paper: values.Paper, language: str) -> LabelContent:
+    """Return what a parcel's shipping label says. Raises PaperError when there is no parcel to label."""
+    job, parcel = order.job, order.parcel
+    if parcel is None:
+        raise PaperError("paper.no-parcel", "a label needs its parcel.", "Weigh the box first.")
+    to = job.ship_to
+    town = " ".join(part for part in (to.postcode, to.city, to.region) if part)
+    lines = tuple(line for line in (to.name, to.company, *to.lines, town) if line)
+    details = None if paper.data is UNSET else paper.data
+    return LabelContent(
+        recipient=Address(lines, to.country, language), pair=pair_code(f"{job.job}/1"), mark=order.page.mark,
+        sscc=parcel.sscc, tracking=parcel.tracking, parcel=int(parcel.id.rpartition("/")[2]), part=job.order.part,
+        parts=job.order.of, carrier=job.carrier, service=job.service, weight_g=round(parcel.gross.value_g),
+        routing=details.routing if details else "", language=language, duplicate=bool(order.page.copy_of),
+        references=tuple(text for text in ((details.reference, details.product) if details else ()) if text),
+    )

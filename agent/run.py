@@ -1,0 +1,300 @@
+"""The owner loop: drain what happened, step the core, one commit, then the effects. Nothing else touches the database."""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, assert_never
+
+import msgspec
+from msgspec.structs import replace
+
+from agent import messages
+from agent.wiring import open_bench
+from agent.clock import wall_is_trusted
+from agent.devices import Lamps
+from agent.link import Link
+from agent.local import LocalSocket, Request
+from agent.station.events import (
+    Acknowledge,
+    AgentStarted,
+    ButtonPressed,
+    Effect,
+    Event,
+    LinkChanged,
+    SendPage,
+    TimePassed,
+)
+from agent.station.machine import step
+from agent.station.state import State
+from agent.station.view import look, view
+from agent.store import Row, Store, StoreError
+
+if TYPE_CHECKING:
+    from agent.wiring import Devices
+    from agent.clock import Clock
+    from agent.station.view import View
+    from firmware_config.settings import Settings
+
+LOG = logging.getLogger("packbench")
+
+# Events of one commit at the most, and PUBACKs that may be awaited at once.
+BATCH = 200
+IN_FLIGHT = 100
+TICK_S = 1.0
+# A worker that has not beaten for so long is stuck, and systemd shall start us anew.
+STUCK_S = 30.0
+DECODER = msgspec.json.Decoder(State)
+
+
+def turn(store: Store, state: State, events: list[Event], config: Settings, *, wall_ms: int) -> tuple[State, list[Effect]]:
+    """Step the core through some events and commit all that they change at once; return what to do after that.
+
+    Raises StoreError when the commit failed; then nothing happened, and the same events may be tried again.
+    """
+    before, effects = state, []
+    with store.transaction():
+        for event in events:
+            state, records, wanted = step(state, store.attach(event), config)
+            store.apply(records, at_ms=state.now_ms, wall_ms=wall_ms, time_ok=state.time_ok)
+            effects += wanted
+        if lasting(state) != lasting(before):
+            store.save_state(msgspec.json.encode(lasting(state)))
+    return state, effects
+
+
+def lasting(state: State) -> State:
+    """Return the state without what is known anew after each start."""
+    return replace(state, now_ms=0, wall_ms=0, time_ok=False, link_up=False, broken=())
+
+
+class Agent:
+    """One station at work. `run` returns when it was told to stop."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Open the store. Raises StoreError; every broken device is told later, and the rest works."""
+        self.settings = settings
+        self._inbox: queue.SimpleQueue[object] = queue.SimpleQueue()
+        directory = Path(settings.directory)
+        directory.mkdir(parents=True, exist_ok=True)
+        self.store = Store(directory, station=settings.station.id)
+        self.devices: Devices = open_bench(settings, self._inbox.put)
+        self.clock: Clock = self.devices.clock
+        blob = self.store.load_state()
+        self.state = DECODER.decode(blob) if blob else State()
+        self._retry: list[Event] = [
+            AgentStarted(at_ms=self.clock.now_ms(), store_id=self.store.store_id, boot=self.store.boot),
+        ]
+        self.link = Link(settings, store_id=self.store.store_id, boot=self.store.boot, inbox=self._inbox.put)
+        self.local = LocalSocket(Path(settings.socket), self._inbox.put)
+        self._sent: dict[tuple[int, int], Row] = {}
+        self._shown: View | None = None
+        self._next_tick_s = 0.0
+        self._stopping = threading.Event()
+        self._fatal: BaseException | None = None
+        self.trouble: StoreError | None = None
+
+    def run(self) -> int:
+        """Work until SIGTERM or SIGINT; return the exit code. A bug ends the program, and systemd starts it anew."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stop())
+        threading.excepthook = lambda args: self._die(args.exc_value)
+        try:
+            self.link.start()
+            self.local.start()
+            self.devices.start()
+            tell_systemd("READY=1")
+            while not self._stopping.is_set():
+                self._once()
+            if self._fatal is not None:
+                raise self._fatal
+        except Exception:
+            LOG.exception("a bug; the program ends and is started again")
+            return 1
+        finally:
+            self._close()
+        return 0
+
+    def _stop(self) -> None:
+        self._stopping.set()
+        self._inbox.put(None)
+
+    def _die(self, error: BaseException | None) -> None:
+        """A thread met a bug: the owner ends the program."""
+        self._fatal = error
+        self._stop()
+
+    def _close(self) -> None:
+        tell_systemd("STOPPING=1")
+        self.local.close()
+        self.devices.stop()
+        self.link.stop(0.7)
+        self.store.close()
+
+    def _once(self) -> None:
+        """One round: what happened, one commit, then the effects."""
+        items = self._drain()
+        requests = [item for item in items if isinstance(item, Request)]
+        events = self._retry + [event for item in items if (event := self._event_of(item)) is not None]
+        now_s = self.clock.now_s()
+        if now_s >= self._next_tick_s:
+            self._next_tick_s = now_s + TICK_S
+            events.append(TimePassed(at_ms=self.clock.now_ms(), wall_ms=self.clock.wall_ms(), time_ok=wall_is_trusted()))
+        events += [event for request in requests if (event := self._asked(request)) is not None]
+        self._turn(events)
+        for request in requests:
+            request.answer(self._answer(request))
+        self._publish()
+        self._show()
+        self._feed_watchdog()
+
+    def _drain(self) -> list[object]:
+        """Return what came in, after waiting for the first of it until something is due."""
+        wait_s = max(0.0, self.clock.real_s(self._next_tick_s - self.clock.now_s()))
+        items: list[object] = []
+        try:
+            items.append(self._inbox.get(timeout=min(wait_s, 1.0)))
+            while len(items) < BATCH:
+                items.append(self._inbox.get_nowait())
+        except queue.Empty:
+            pass
+        return items
+
+    def _event_of(self, item: object) -> Event | None:
+        match item:
+            case Event():
+                return item
+            case ("message", delivery, topic, payload, retained):
+                return messages.decode(
+                    topic, payload, station=self.settings.station.id, site=self.settings.station.site,
+                    retained=retained, delivery=delivery, at_ms=self.clock.now_ms(),
+                )
+            case ("puback", generation, mid, _):
+                row = self._sent.pop((generation, mid), None)
+                if row is not None:
+                    self.store.mark_sent(row, self.clock.now_ms())
+                return None
+            case ("up", *_):
+                self._sent.clear()
+                self.store.resend_all()
+                return LinkChanged(at_ms=self.clock.now_ms(), up=True)
+            case ("down", *_):
+                self._sent.clear()
+                return LinkChanged(at_ms=self.clock.now_ms(), up=False)
+        return None
+
+    def _turn(self, events: list[Event]) -> None:
+        if not events:
+            return
+        try:
+            self.state, effects = turn(self.store, self.state, events, self.settings, wall_ms=self.clock.wall_ms())
+        except StoreError as error:
+            if self.trouble is None:
+                LOG.error("%s: %s %s", error.code, error.detail, error.hint)
+            self.trouble = error
+            self._retry = [event for event in events if not isinstance(event, TimePassed)]
+            return
+        if self.trouble is not None:
+            LOG.warning("the store works again")
+        self.trouble, self._retry = None, []
+        for event in events:
+            if not isinstance(event, TimePassed):
+                LOG.info("%s", brief(event))
+        for effect in effects:
+            self._perform(effect)
+
+    def _perform(self, effect: Effect) -> None:
+        match effect:
+            case Acknowledge(delivery=delivery):
+                self.link.acknowledge(delivery)
+            case SendPage(print=page):
+                LOG.info("%s", brief(effect))
+                self.devices.print(page, self.store)
+            case _:
+                assert_never(effect)
+
+    def _publish(self) -> None:
+        """Send facts that are due, as many as may be under way."""
+        room = IN_FLIGHT - len(self._sent)
+        if not self.state.link_up or room <= 0:
+            return
+        for row in self.store.due(self.clock.now_ms(), room):
+            mid = self.link.publish(row)
+            if mid is None:
+                return
+            self._sent[mid] = row
+
+    def _show(self) -> None:
+        """Lamps, screen and cameras follow the state."""
+        now = view(self.state)
+        if now != self._shown:
+            self._shown = now
+            LOG.info("shows: %s %s", now.sentence, now.hint)
+            tell_systemd(f"STATUS={now.sentence}")
+            self.devices.show(Lamps(now.green, now.amber, now.red, "warn" if now.buzzer else ""))
+        self.devices.ask(look(self.state))
+
+    def _feed_watchdog(self) -> None:
+        """Tell systemd that we live, only while every worker does."""
+        stuck = [worker.name for worker in self.devices.workers if time.monotonic() - worker.beat_s > STUCK_S]
+        if not stuck and self.link.alive():
+            tell_systemd("WATCHDOG=1")
+
+    def _asked(self, request: Request) -> Event | None:
+        """Return what a request from the local socket makes happen."""
+        if request.ask == "press":
+            return ButtonPressed(at_ms=self.clock.now_ms(), long=bool(request.more.get("long")))
+        return None
+
+    def _answer(self, request: Request) -> dict[str, object]:
+        if request.ask in ("view", "press"):
+            return {"view": msgspec.to_builtins(self._shown or view(self.state)), "live_g": self.devices.live_g}
+        if request.ask == "status":
+            return self.status()
+        return {"error": f"there is no request {request.ask!r}; there are view, status, press."}
+
+    def status(self) -> dict[str, object]:
+        """Return what the station is and does, for people and machines."""
+        lost = {"store": {"code": self.trouble.code, "hint": self.trouble.hint}} if self.trouble is not None else {}
+        return {
+            "station": self.settings.station.id, "site": self.settings.station.site, "boot": self.store.boot,
+            "link": "up" if self.state.link_up else "down", "view": msgspec.to_builtins(view(self.state)),
+            "live_g": self.devices.live_g, "broken": msgspec.to_builtins(self.state.broken), **lost,
+            "parcels": [{"parcel": one.id, "state": one.state, "reasons": list(one.reasons)} for one in self.state.parcels],
+            "pages": [{"mark": one.mark, "role": one.role, "job": one.job, "state": one.state} for one in self.state.prints],
+            "store": self.store.counts(),
+        }
+
+
+def brief(thing: Event | Effect) -> str:
+    """Return one line of the trace: the name, and every field that is set, cut to a readable length."""
+    fields = {name: value for name in thing.__struct_fields__ if name not in ("at_ms", "delivery", "jobs", "prints", "known")
+              and (value := getattr(thing, name)) not in ("", (), None)}
+    words = " ".join(f"{name}={_short(value)}" for name, value in fields.items())
+    return f"{type(thing).__name__} {words}".strip()
+
+
+def _short(value: object) -> str:
+    match value:
+        case messages.Job():
+            return f"{value.job}/{value.rev}"
+        case bytes():
+            return f"<{len(value)} bytes>"
+    text = str(msgspec.to_builtins(value))
+    return text if len(text) <= 160 else text[:157] + "..."
+
+
+def tell_systemd(word: str) -> None:
+    """Send one word to systemd (sd_notify(3)); nothing happens where systemd did not start us."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as wire:
+        wire.sendto(word.encode(), "\0" + address[1:] if address.startswith("@") else address)
+

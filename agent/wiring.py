@@ -1,0 +1,225 @@
+"""Which driver stands for which section of the settings, and the workers that run them."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from agent.clock import Clock
+from agent.devices import DeviceError
+from agent.devices.bench_frames import BenchFacts, facts_of
+from agent.station.events import ButtonPressed, DeviceFailed
+from agent.station.pages import printer_of, printers
+from agent.workers import PrinterWorker, ScaleWorker, VisionWorker, Worker
+from firmware_config.calibration import ScaleCalibration
+from firmware_config.settings import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agent.devices import Camera, Lamps, Printer, Scale, Signals
+    from agent.papers.from_job import PageOrder
+    from agent.station.events import Event
+    from agent.station.values import Print
+    from agent.station.view import Look
+    from agent.store import Store
+    from firmware_config.settings import Camera as CameraSettings
+    from firmware_config.settings import Printer as PrinterSettings
+    from firmware_config.settings import Scale as ScaleSettings
+    from firmware_config.settings import Settings
+
+
+class Devices:
+    """All hardware of the station, each piece behind its worker."""
+
+    def __init__(self, settings: Settings, clock: Clock, post: Callable[[Event], None]) -> None:
+        self._settings, self.clock, self._post = settings, clock, post
+        self._scales = [self._scale(one) for one in settings.scale[:1]]
+        names = ["camera"] if len(settings.camera) == 1 else [f"camera[{n}]" for n in range(len(settings.camera))]
+        self._cameras = [
+            VisionWorker(name, clock, post, partial(_open_camera, one, settings, clock), Path(settings.directory) / "photos")
+            for name, one in zip(names, settings.camera, strict=True)
+        ]
+        self._printers = {
+            name: PrinterWorker(name, clock, post, partial(_open_printer, one, settings, clock), partial(_render, one))
+            for name, one in zip(printers(settings), settings.printer, strict=False)
+        }
+        self._signals: Signals | None = None
+
+    @property
+    def workers(self) -> list[Worker]:
+        """Every worker, for the watchdog."""
+        return [*self._scales, *self._cameras, *self._printers.values()]
+
+    @property
+    def live_g(self) -> float | None:
+        """What the scale shows this moment; for screens only."""
+        return self._scales[0].live_g if self._scales else None
+
+    def start(self) -> None:
+        """Start all workers; what can't be opened says so itself and is tried again."""
+        try:
+            self._signals = self._open_signals()
+        except DeviceError as error:
+            self._post(DeviceFailed(at_ms=self.clock.now_ms(), device="signals", code=error.code, hint=error.hint))
+        for worker in self.workers:
+            worker.start()
+
+    def stop(self) -> None:
+        """Stop all workers, within a second."""
+        for worker in self.workers:
+            worker.stop()
+        until_s = time.monotonic() + 1.0
+        for worker in self.workers:
+            if worker.is_alive():
+                worker.join(max(0.0, until_s - time.monotonic()))
+        if self._signals is not None:
+            self._signals.close()
+
+    def print(self, page: Print, store: Store) -> None:
+        """Give a page to its printer, with all that is printed on it."""
+        from agent.papers.from_job import PageOrder
+
+        job = store.job(page.job)
+        if job is None:
+            raise LookupError(f"page {page.no} is of job {page.job}, which the store does not have")
+        parcel = store.parcel(page.parcel) if page.parcel else None
+        papers = (store.papers_of(page.parcel) if page.parcel else None) or job.papers
+        order = PageOrder(page=page, job=job, parcel=parcel, papers=papers)
+        self._printers[printer_of(self._settings, page.role)].print(order)
+
+    def ask(self, look: Look | None) -> None:
+        """Change the question that the cameras answer."""
+        for camera in self._cameras:
+            camera.ask(look)
+
+    def show(self, lamps: Lamps) -> None:
+        """Make the signal column look like this."""
+        if self._signals is not None:
+            try:
+                self._signals.show(lamps)
+            except DeviceError as error:
+                self._signals = None
+                self._post(DeviceFailed(at_ms=self.clock.now_ms(), device="signals", code=error.code, hint=error.hint))
+
+    def _scale(self, one: ScaleSettings) -> ScaleWorker:
+        calibration = scale_calibration(self._settings)
+        return ScaleWorker(self.clock, self._post, partial(_open_scale, one, self._settings, self.clock, calibration),
+                           one, calibration)
+
+    def _open_signals(self) -> Signals | None:
+        signals = self._settings.signals
+
+        def pressed(long: bool) -> None:  # noqa: FBT001 (the drivers' callback)
+            self._post(ButtonPressed(at_ms=self.clock.now_ms(), long=long))
+
+        match signals.driver:
+            case "bench":
+                from agent.devices.bench import BenchSignals
+
+                return BenchSignals(self._settings.bench, signals, pressed, self.clock.now_ms)
+            case "gpio":
+                from agent.devices.signals import GpioSignals
+
+                return GpioSignals(signals, pressed, self.clock.now_ms)
+            case "off":
+                return None
+
+
+def open_bench(settings: Settings, post: Callable[[Event], None]) -> Devices:
+    """Return the hardware that the settings name, not started yet. Raises ConfigError for a bad calibration."""
+    facts = _bench(settings)
+    clock = Clock(facts.speed, facts.epoch_s) if facts is not None else Clock()
+    return Devices(settings, clock, post)
+
+
+def scale_calibration(settings: Settings) -> ScaleCalibration:
+    """Return the calibration in the station's directory; the simulated bench states its own cell's figures.
+
+    Raises ConfigError when there is none, or when it is damaged: a scale never weighs by a guess.
+    """
+    path = Path(settings.directory) / "calibration" / "scale.json"
+    facts = _bench(settings)
+    if not path.exists() and facts is not None:
+        return ScaleCalibration(zero_counts=facts.zero_counts, counts_per_gram=facts.counts_per_gram)
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=ScaleCalibration)
+    except FileNotFoundError:
+        text = "the scale was never calibrated. Run: packbench calibrate scale"
+        raise ConfigError(str(path), [Problem("scale", "scale.not-calibrated", text)]) from None
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        text = f"the calibration can't be read: {error}. Run: packbench calibrate scale"
+        raise ConfigError(str(path), [Problem("scale", "scale.calibration-damaged", text)]) from error
+
+
+def _bench(settings: Settings) -> BenchFacts | None:
+    if not settings.bench:
+        return None
+    try:
+        return facts_of(Path(settings.bench))
+    except (OSError, ValueError, TypeError) as error:
+        text = f"no bench runs in {settings.bench} ({error}). Start one: packbench bench {settings.bench}"
+        raise ConfigError("settings", [Problem("bench", "bench.missing", text)]) from error
+
+
+def _open_scale(one: ScaleSettings, settings: Settings, clock: Clock, calibration: ScaleCalibration) -> Scale:
+    match one.driver:
+        case "bench":
+            from agent.devices.bench import BenchScale
+
+            return BenchScale(settings.bench)
+        case "trace":
+            from agent.devices.trace import TraceScale
+
+            return TraceScale(
+                Path(one.path), counts_per_gram=calibration.counts_per_gram, zero_counts=calibration.zero_counts,
+                clock=clock.now_s, sleep=lambda span_s: time.sleep(clock.real_s(span_s)),
+            )
+
+
+def _open_camera(one: CameraSettings, settings: Settings, clock: Clock) -> Camera:
+    match one.driver:
+        case "bench":
+            from agent.devices.bench import BenchCamera
+
+            return BenchCamera(settings.bench, clock.now_ms)
+        case "folder":
+            from agent.devices.folder import FolderCamera
+
+            return FolderCamera(Path(one.path), clock.now_ms)
+
+
+def _open_printer(one: PrinterSettings, settings: Settings, clock: Clock) -> Printer:
+    from agent.devices.ql_page import Limits
+
+    limits = Limits(silence_s=one.doubt_after_s)
+    match one.driver:
+        case "bench":
+            from agent.devices.tcp9100 import TcpPrinter
+
+            port = facts_of(Path(settings.bench)).printer_port
+            return TcpPrinter("127.0.0.1", port, model=one.model, snmp_port=None, clock=clock.now_s, limits=limits)
+        case "tcp":
+            from agent.devices.tcp9100 import TcpPrinter
+
+            return TcpPrinter(one.host, one.port, model=one.model, clock=clock.now_s, limits=limits)
+        case "png":
+            from agent.devices.png_printer import PngPrinter
+
+            return PngPrinter(Path(one.path), media=one.media)
+
+
+def _render(one: PrinterSettings, order: PageOrder) -> list[bytes]:
+    """Return the raster of each sheet of a page. Raises PaperError for what can't be set or does not read back."""
+    from agent.devices import raster
+    from agent.papers.from_job import paper_of
+    from agent.papers.page import media
+    from agent.papers.verify import verify
+
+    paper = paper_of(order, media(one.media))
+    verify(paper)
+    return [raster.encode(page.image, model=one.model, media=one.media) for page in paper.pages]

@@ -1,0 +1,294 @@
+"""The threads that do slow work: each owns one device, answers with events, and can't delay the owner loop.
+
+A worker opens its device, says once when it breaks and once when it is back, and beats while it lives.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Protocol
+
+from agent import weighing
+from agent.devices import DeviceError, InDoubt, NotPrinted, Printed, Suspended
+from agent.station.events import (
+    CodesSeen,
+    DeviceFailed,
+    DeviceRecovered,
+    Event,
+    LoadAppeared,
+    PageDoubtful,
+    PageNotPrinted,
+    PagePrinted,
+    PageRefused,
+    PlatformCleared,
+    PlatformTroubled,
+    WeightStable,
+)
+from agent.station.values import Weight
+from agent.weighing import events as weighed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from agent.clock import Clock
+    from agent.devices import Camera, PrinterStatus, Printer, Scale
+    from agent.papers.from_job import PageOrder
+    from agent.station.view import Look
+    from firmware_config.calibration import ScaleCalibration
+    from firmware_config.scale import ScaleSettings
+
+Post = "Callable[[Event], None]"
+
+
+class _Closes(Protocol):
+    def close(self) -> None: ...
+
+
+class Worker(threading.Thread):
+    """A thread with one device: opened, served, and opened again after it broke."""
+
+    RETRY_S = 1.0
+
+    def __init__(self, device: str, clock: Clock, post: Callable[[Event], None]) -> None:
+        super().__init__(name=device, daemon=True)
+        self.device, self._clock, self._post = device, clock, post
+        self.beat_s = time.monotonic()
+        self._broken = ""
+        self._ending = threading.Event()
+
+    def run(self) -> None:
+        while not self._ending.is_set():
+            self.beat_s = time.monotonic()
+            try:
+                opened = self._open()
+            except DeviceError as error:
+                self.broke(error.code, error.hint)
+                self._ending.wait(self.RETRY_S)
+                continue
+            try:
+                while not self._ending.is_set():
+                    self.beat_s = time.monotonic()
+                    self._serve(opened)
+            except DeviceError as error:
+                self.broke(error.code, error.hint)
+                self._ending.wait(self.RETRY_S)
+            finally:
+                opened.close()
+
+    def stop(self) -> None:
+        """Ask the thread to end; it does within a second."""
+        self._ending.set()
+
+    def broke(self, code: str, hint: str) -> None:
+        """Say once that the device does not work."""
+        if self._broken != code:
+            self._broken = code
+            self._post(DeviceFailed(at_ms=self._clock.now_ms(), device=self.device, code=code, hint=hint))
+
+    def works(self) -> None:
+        """Say once that the device works again."""
+        if self._broken:
+            self._broken = ""
+            self._post(DeviceRecovered(at_ms=self._clock.now_ms(), device=self.device))
+
+    def _open(self) -> Any:  # noqa: ANN401 (each worker's own device)
+        raise NotImplementedError
+
+    def _serve(self, opened: Any) -> None:  # noqa: ANN401 (each worker's own device)
+        raise NotImplementedError
+
+
+SCALE_HINTS = {
+    "saturated": "Check the load cell's four wires; a broken one reads full scale.",
+    "stuck-code": "Unplug the load cell's board for a moment; its converter hangs.",
+    "out-of-range": "Check the load cell's wiring and its calibration.",
+    "too-fast": "Set [scale] rate_sps to the converter's real rate.",
+    "silent": "Check the load cell's cable and power.",
+}
+TROUBLES: dict[type[object], str] = {
+    weighed.Light: "scale.light", weighed.Overload: "scale.overload", weighed.Negative: "scale.negative",
+    weighed.Motion: "scale.motion", weighed.NotEmpty: "scale.not-empty", weighed.Debris: "scale.debris",
+}
+
+
+class ScaleWorker(Worker):
+    """Reads the load cell and weighs; `live_g` is for screens only."""
+
+    def __init__(self, clock: Clock, post: Callable[[Event], None], open_scale: Callable[[], Scale],
+                 settings: ScaleSettings, calibration: ScaleCalibration) -> None:
+        super().__init__("scale", clock, post)
+        self._open_scale, self._settings, self._calibration = open_scale, settings, calibration
+        self.live_g: float | None = None
+
+    def _open(self) -> _Weighing:
+        return _Weighing(self._open_scale(), weighing.Weigher(self._settings, self._calibration))
+
+    def _serve(self, opened: _Weighing) -> None:
+        samples = opened.scale.read(self._clock.real_s(0.5))
+        found = opened.weigher.tick(self._clock.now_s()) if not samples else []
+        for sample in samples:
+            found += opened.weigher.feed(sample.at_s, sample.counts)
+        self.live_g = opened.weigher.live_g
+        if samples and not opened.weigher.fault:
+            self.works()
+        for event in found:
+            self._tell(event)
+
+    def _tell(self, event: object) -> None:
+        at_ms = self._clock.now_ms()
+        match event:
+            case weighed.LoadAppeared():
+                self._post(LoadAppeared(at_ms=at_ms))
+            case weighed.WeightStable(gross_g=gross_g, u95_g=u95_g, quality=quality):
+                gross = Weight(value_g=round(gross_g, 1), u95_g=round(u95_g + 0.05, 1), quality=quality)
+                self._post(WeightStable(at_ms=at_ms, gross=gross))
+            case weighed.PlatformCleared():
+                self._post(PlatformCleared(at_ms=at_ms))
+            case weighed.ScaleFault(reason=reason):
+                self.broke(f"scale.{reason}", SCALE_HINTS[reason])
+            case weighed.ScaleRecovered():
+                self.works()
+            case _:
+                code = TROUBLES.get(type(event))
+                if code:
+                    self._post(PlatformTroubled(at_ms=at_ms, code=code))
+
+
+class _Weighing:
+    """A scale and what weighs with it; a scale that was opened anew is weighed anew."""
+
+    def __init__(self, scale: Scale, weigher: weighing.Weigher) -> None:
+        self.scale, self.weigher = scale, weigher
+
+    def close(self) -> None:
+        self.scale.close()
+
+
+class VisionWorker(Worker):
+    """Answers the standing question of what lies in front of a camera, picture by picture."""
+
+    BUDGET_S = 0.3
+
+    def __init__(self, device: str, clock: Clock, post: Callable[[Event], None], open_camera: Callable[[], Camera],
+                 photos: Path) -> None:
+        super().__init__(device, clock, post)
+        self._open_camera, self._photos = open_camera, photos
+        self._look: Look | None = None
+        self._asked = threading.Event()
+        self._kept: tuple[int, frozenset[str]] = (0, frozenset())
+
+    def ask(self, look: Look | None) -> None:
+        """Change the question; None is none. Called by the owner loop, returns at once."""
+        self._look = look
+        if look is not None:
+            self._asked.set()
+
+    def stop(self) -> None:
+        super().stop()
+        self._asked.set()
+
+    def _open(self) -> Camera:
+        return self._open_camera()
+
+    def _serve(self, opened: Camera) -> None:
+        if self._look is None:
+            self._asked.wait(1.0)
+            self._asked.clear()
+        look = self._look
+        if look is None:
+            return
+        from agent.vision.barcodes import read_codes
+
+        frame = opened.frame(5.0)
+        self.works()
+        codes = read_codes(frame.pixels(), expect=look.expect, budget_s=self.BUDGET_S, now=time.monotonic)
+        texts = tuple(sorted({code.text for code in codes if code.accepted}))
+        photo = self._keep(look.visit, texts, frame.jpeg) if look.visit and texts else ""
+        self._post(CodesSeen(at_ms=frame.at_ms, visit=look.visit, codes=texts, photo_sha256=photo))
+
+    def _keep(self, visit: int, texts: tuple[str, ...], jpeg: bytes) -> str:
+        """Keep the picture when it shows something new of this box; return its SHA-256, else an empty text."""
+        seen = frozenset(texts)
+        if self._kept[0] == visit and seen <= self._kept[1]:
+            return ""
+        self._kept = (visit, seen | (self._kept[1] if self._kept[0] == visit else frozenset()))
+        name = sha256(jpeg).hexdigest()
+        self._photos.mkdir(parents=True, exist_ok=True)
+        (self._photos / f"{name}.jpg").write_bytes(jpeg)
+        return name
+
+
+class PrinterWorker(Worker):
+    """Makes one page at a time and tells the truth about it; asks an idle printer how it is."""
+
+    STATUS_EVERY_S = 2.0
+
+    def __init__(self, device: str, clock: Clock, post: Callable[[Event], None], open_printer: Callable[[], Printer],
+                 render: Callable[[PageOrder], list[bytes]]) -> None:
+        super().__init__(device, clock, post)
+        self._open_printer, self._render = open_printer, render
+        self._orders: queue.SimpleQueue[PageOrder] = queue.SimpleQueue()
+        self.status: PrinterStatus | None = None
+
+    def print(self, order: PageOrder) -> None:
+        """Take one page; its end comes as an event."""
+        self._orders.put(order)
+
+    def _open(self) -> Printer:
+        return self._open_printer()
+
+    def _serve(self, opened: Printer) -> None:
+        try:
+            order = self._orders.get(timeout=self._clock.real_s(self.STATUS_EVERY_S))
+        except queue.Empty:
+            self._ask(opened)
+            return
+        self._print(opened, order)
+
+    def _ask(self, printer: Printer) -> None:
+        self.status = printer.status()
+        if self.status.code:
+            self.broke(self.status.code, self.status.hint)
+        else:
+            self.works()
+
+    def _print(self, printer: Printer, order: PageOrder) -> None:
+        from agent.papers.page import PaperError
+
+        number = order.page.no
+        try:
+            pages = self._render(order)
+        except PaperError as error:
+            self._post(PageRefused(at_ms=self._clock.now_ms(), print_no=number, code=error.code, detail=error.detail))
+            return
+        for nth, raster in enumerate(pages):
+            if not self._one(printer, number, raster, first=nth == 0):
+                return
+        self._post(PagePrinted(at_ms=self._clock.now_ms(), print_no=number))
+
+    def _one(self, printer: Printer, number: int, raster: bytes, *, first: bool) -> bool:
+        """Print one sheet of a page; True when it came out."""
+        for progress in printer.print_page(raster):
+            self.beat_s = time.monotonic()
+            now_ms = self._clock.now_ms()
+            match progress:
+                case Printed():
+                    self.works()
+                    return True
+                case Suspended(code=code, hint=hint):
+                    self.broke(code, hint)
+                case NotPrinted(code=code, hint=hint):
+                    self.broke(code, hint)
+                    # A sheet before this one is out already: the whole is neither printed nor not.
+                    answer = PageNotPrinted if first else PageDoubtful
+                    self._post(answer(at_ms=now_ms, print_no=number, code=code))
+                    return False
+                case InDoubt(code=code, hint=hint):
+                    self.broke(code, hint)
+                    self._post(PageDoubtful(at_ms=now_ms, print_no=number, code=code))
+                    return False
+        raise AssertionError("a printer's page has exactly one end")
