@@ -5,10 +5,12 @@ Their names for symbologies, orders of corners and ways to hide FNC1 differ; not
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from agent.station.gs1 import upca_from_upce
 from agent.vision.barcodes_symbologies import ITF14, MATRIX
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ class Read:
     """One text that one reader got from one view; not yet believed.
 
     `raw` is the symbol's bytes, `identifier` the AIM symbology identifier (ISO/IEC 15424) such as `]C1`, or empty where
-    the reader does not tell it. `module_px` is the width of one module of a linear code in the picture, 0 if unknown.
+    the reader does not tell it.
     """
 
     text: str
@@ -34,7 +36,23 @@ class Read:
     identifier: str
     corners: Corners
     stage: str
-    module_px: float = 0.0
+
+    @property
+    def middle(self) -> tuple[float, float]:
+        """The middle of its corners."""
+        return sum(x for x, _ in self.corners) / 4, sum(y for _, y in self.corners) / 4
+
+    @property
+    def length_px(self) -> float:
+        """The longer side."""
+        a, b, _, d = self.corners
+        return max(math.dist(a, b), math.dist(a, d))
+
+    def surrounds(self, x: float, y: float) -> bool:
+        """Return whether a point of the picture lies within the corners."""
+        sides = zip(self.corners, (*self.corners[1:], self.corners[0]), strict=True)
+        turns = [(bx - ax) * (y - ay) - (by - ay) * (x - ax) for (ax, ay), (bx, by) in sides]
+        return all(turn >= 0 for turn in turns) or all(turn <= 0 for turn in turns)
 
 
 def read_zxing(view: View, formats: Collection[str], *, rotate: bool = False, every: bool = False) -> list[Read]:
@@ -125,7 +143,9 @@ def _from_zbar(symbols: list[Any], view: View) -> Iterator[Read]:
 
 
 def _as_printed(text: str, symbology: str) -> str:
-    """A GTIN-12 comes as 13 digits with a leading zero; people and order systems write the 12."""
+    """A GTIN-12 comes as 13 digits with a leading zero, a UPC-E from zbar as 8; people and order systems write the 12."""
+    if symbology == "UPCE" and len(text) == 8:
+        return upca_from_upce(text) or text
     return text[1:] if symbology in {"EAN13", "UPCA", "UPCE"} and len(text) == 13 and text[0] == "0" else text
 
 

@@ -1,56 +1,174 @@
-"""Where linear codes are, at any angle: places whose grey values change in one direction only (structure tensor).
+"""Where codes are, at any angle: the structure tensor of the picture, pooled in cells of a few pixels.
 
-Bigun and Granlund 1987: the 2x2 matrix of averaged gradient products has one large eigenvalue where all gradients agree.
+Bigun and Granlund 1987: the 2x2 matrix of averaged gradient products has one large eigenvalue where all gradients point the
+same way, as in a linear code, and two where they point both ways, as in a matrix code or in print.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from agent.vision.barcodes_views import Grey, Quad
 
-COHERENCE = 0.75
-LEAST_ENERGY = 2e4
+    Field = NDArray[np.float32]
+
+CELL_PX = 4
+COHERENCE = 0.7
+LEAST_ENERGY = 40.0
+"""Mean squared gradient per pixel, in grey levels: sensor noise of 4 levels makes about 20, a bar of contrast 30 makes 200."""
 
 
-def linear_regions(grey: Grey, *, most: int = 5, side_px: int = 960) -> list[Quad]:
-    """Return up to `most` quadrilaterals in pixels of the picture, the largest first; their first side runs along the code.
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """The pooled structure tensor: energy and coherence (0 to 1) of each cell, its angle, and picture pixels per cell."""
 
-    They are searched in a copy whose longer side is at most `side_px`.
-    """
+    xx: Field
+    yy: Field
+    xy: Field
+    cell_px: float
+
+    @property
+    def energy(self) -> Field:
+        return np.asarray(self.xx + self.yy, np.float32)
+
+    @property
+    def coherence(self) -> Field:
+        return np.asarray(np.hypot(self.xx - self.yy, 2 * self.xy) / (self.energy + 1e-3), np.float32)
+
+    def spread(self, cells: int) -> Tensor:
+        """Return the tensor averaged over a square of `cells` x `cells`."""
+        xx, yy, xy = (np.asarray(cv2.blur(m, (cells, cells)), np.float32) for m in (self.xx, self.yy, self.xy))
+        return Tensor(xx, yy, xy, self.cell_px)
+
+
+def tensor(grey: Grey, side_px: int = 1300) -> Tensor:
+    """Return the structure tensor of a copy whose longer side is at most `side_px`."""
     scale = min(1.0, side_px / max(grey.shape))
     small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else grey
-    a = small.astype(np.float32)
-    gx, gy = cv2.Scharr(a, cv2.CV_32F, 1, 0), cv2.Scharr(a, cv2.CV_32F, 0, 1)
-    xx, yy, xy = (cv2.boxFilter(m, -1, (15, 15)) for m in (gx * gx, gy * gy, gx * gy))
-    energy = xx + yy
-    coherence = np.sqrt((xx - yy) ** 2 + 4 * xy ** 2) / (energy + 1e-3)
-    angle = 0.5 * np.arctan2(2 * xy, xx - yy)
-    floor = max(LEAST_ENERGY, 0.25 * float(np.percentile(energy, 97)))
-    mask = ((coherence > COHERENCE) & (energy > floor)).astype(np.uint8)
-    mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8)).astype(np.uint8)
-    mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((7, 7), np.uint8)).astype(np.uint8)
+    gx, gy = (cv2.Scharr(small, cv2.CV_32F, *order, scale=1 / 32) for order in ((1, 0), (0, 1)))
+    size = (max(1, small.shape[1] // CELL_PX), max(1, small.shape[0] // CELL_PX))
+    xx, yy, xy = (np.asarray(cv2.resize(m, size, interpolation=cv2.INTER_AREA), np.float32)
+                  for m in (gx * gx, gy * gy, gx * gy))
+    return Tensor(xx, yy, xy, grey.shape[1] / size[0])
+
+
+def linear_regions(field: Tensor, *, most: int = 6, least_cells: int = 18) -> list[Quad]:
+    """Return up to `most` quadrilaterals in pixels of the picture, the largest first; their first side runs along the code.
+
+    The left and right sides follow the bars, which converge under perspective, and the other two the code's own skew.
+    """
+    wide = field.spread(5)
+    energy = wide.energy
+    floor = max(LEAST_ENERGY, 0.2 * float(np.percentile(energy, 97)))
+    mask = ((wide.coherence > COHERENCE) & (energy > floor)).astype(np.uint8)
+    mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)), np.uint8)
+    mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)), np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
     quads: list[Quad] = []
     for i in sorted(range(1, count), key=lambda i: -stats[i, cv2.CC_STAT_AREA])[:most]:
-        if stats[i, cv2.CC_STAT_AREA] < 300:
+        if stats[i, cv2.CC_STAT_AREA] < least_cells:
             break
-        here = labels == i
-        c, s = float(np.cos(2 * angle[here]).mean()), float(np.sin(2 * angle[here]).mean())
-        if np.hypot(c, s) < 0.7:
-            continue
-        theta = 0.5 * np.arctan2(s, c)
-        along = np.array([np.cos(theta), np.sin(theta)])
-        across = np.array([-along[1], along[0]])
-        ys, xs = np.nonzero(here)
-        points = np.stack([xs, ys], 1).astype(np.float32)
-        left, right = np.percentile(points @ along, [0.5, 99.5])
-        top, bottom = np.percentile(points @ across, [3, 97])
-        if right - left >= 20 and bottom - top >= 3:
-            quad = [along * u + across * v for u, v in ((left, top), (right, top), (right, bottom), (left, bottom))]
-            quads.append((np.array(quad) / scale).astype(np.float32))
+        quad = _quad(np.nonzero(labels == i), field)
+        if quad is not None:
+            quads.append(quad)
     return quads
+
+
+def _quad(cells: tuple[NDArray[np.int64], ...], field: Tensor) -> Quad | None:
+    ys, xs = cells
+    weights = field.energy[cells]
+    total = float(weights.sum()) + 1e-6
+    xx, yy, xy = (float(m[cells].sum()) / total for m in (field.xx, field.yy, field.xy))
+    if np.hypot(xx - yy, 2 * xy) < 0.6 * (xx + yy):
+        return None  # not one direction
+    theta = 0.5 * np.arctan2(2 * xy, xx - yy)
+    along, across = np.array([np.cos(theta), np.sin(theta)]), np.array([-np.sin(theta), np.cos(theta)])
+    points = np.column_stack([xs, ys]) + 0.5
+    middle = points.mean(axis=0)
+    u, v = (points - middle) @ along, (points - middle) @ across
+    left, right = float(u.min()) - 0.5, float(u.max()) + 0.5
+    if right - left < 5:
+        return None
+    turn = _turn_per_cell(u, cells, field, theta)
+    skew, top, bottom = _edges(u, v)
+    corners = []
+    for end, edge in ((left, top), (right, top), (right, bottom), (left, bottom)):
+        height = edge + skew * end
+        # The bars at this end lean by turn * end against those in the middle.
+        corners.append(middle + along * (end - np.tan(turn * end) * height) + across * height)
+    return np.asarray(np.array(corners) * field.cell_px - 0.5, np.float32)
+
+
+def _turn_per_cell(u: NDArray[np.float64], cells: tuple[NDArray[np.int64], ...], field: Tensor, theta: float) -> float:
+    """Return by how many radians the bars turn from one cell to the next along the code (perspective)."""
+    doubled = np.arctan2(2 * field.xy[cells], field.xx[cells] - field.yy[cells]) - 2 * theta
+    lean = 0.5 * np.arctan2(np.sin(doubled), np.cos(doubled))
+    weights = field.energy[cells] * (np.abs(lean) < 0.35)
+    moment = float((weights * u * u).sum())
+    turn = float((weights * u * lean).sum()) / moment if moment > 0 else 0.0
+    limit = 0.35 / max(1.0, float(np.abs(u).max()))
+    return float(np.clip(turn, -limit, limit))
+
+
+def _edges(u: NDArray[np.float64], v: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Return the code's skew (dv/du of its middle line) and the offsets of its upper and lower edge from the origin."""
+    bins = np.round(u).astype(int)
+    bins -= bins.min()
+    counts = np.bincount(bins)
+    full = counts > 0.5 * np.median(counts[counts > 0])
+    centres = np.bincount(bins, v)[full] / counts[full]
+    at = np.bincount(bins, u)[full] / counts[full]
+    spread = float(((at - at.mean()) ** 2).sum())
+    skew = float(((at - at.mean()) * centres).sum()) / spread if spread > 0 and len(at) > 4 else 0.0
+    skew = float(np.clip(skew, -1.0, 1.0))
+    rest = v - skew * u
+    top, bottom = np.percentile(rest, [4, 96])
+    return skew, float(top) - 0.3, float(bottom) + 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A place that may hold a matrix code: middle and half sides in pixels of the picture, upright."""
+
+    middle: tuple[float, float]
+    half: tuple[float, float]
+
+
+def matrix_regions(field: Tensor, *, most: int = 12, least_cells: int = 6) -> list[Blob]:
+    """Return up to `most` places where gradients point both ways, those with most of it first."""
+    near = field.spread(3)
+    weaker = 0.5 * (near.energy - np.hypot(near.xx - near.yy, 2 * near.xy))
+    floor = max(LEAST_ENERGY / 2, 0.1 * float(np.percentile(weaker, 99.5)))
+    mask = (weaker > floor).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
+    strength = np.bincount(labels.ravel(), weaker.ravel(), minlength=count)
+    strength[0] = 0
+    blobs = []
+    for i in np.argsort(-strength)[:most]:
+        if i == 0 or stats[i, cv2.CC_STAT_AREA] < least_cells:
+            continue
+        x, y, w, h = (int(stats[i, k]) for k in (cv2.CC_STAT_LEFT, cv2.CC_STAT_TOP, cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT))
+        cell = field.cell_px
+        blobs.append(Blob(((x + w / 2) * cell - 0.5, (y + h / 2) * cell - 0.5), (w * cell / 2, h * cell / 2)))
+    return blobs
+
+
+def lattice_angle(grey: Grey, blob: Blob) -> float:
+    """Return the direction of the edges of a square pattern, in radians within 45 degrees of the rows.
+
+    All four edge directions of a square lattice are the same angle times four, so the mean of exp(4i angle) finds it.
+    """
+    (x, y), (a, b) = blob.middle, blob.half
+    part = grey[max(0, int(y - b)):int(y + b) + 1, max(0, int(x - a)):int(x + a) + 1]
+    gx, gy = (cv2.Scharr(part, cv2.CV_32F, *order) for order in ((1, 0), (0, 1)))
+    # (gx + i gy)^4 / |g|^2: the fourth power of the direction, weighted by the squared gradient.
+    square = (gx + 1j * gy) ** 2
+    power = np.abs(square)
+    return float(np.angle(np.sum(square * square / (power + 1e-3))) / 4)

@@ -1,0 +1,130 @@
+"""The looks at a picture, each one cheaper or likelier than the next.
+
+zxing-cpp searches linear codes along rows and columns only, and matrix codes well only from about four pixels a module. So
+after one fast pass the places that look like codes are found, rectified, enlarged and read again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from agent.vision.barcodes_decoders import read_zbar, read_zxing
+from agent.vision.barcodes_regions import lattice_angle, linear_regions, matrix_regions, tensor
+from agent.vision.barcodes_symbologies import RETAIL
+from agent.vision.barcodes_views import bands, contrast, enlarged, rectified, sharpened, turned, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from agent.vision.barcodes_decoders import Read
+    from agent.vision.barcodes_regions import Blob, Tensor
+    from agent.vision.barcodes_views import Grey, Quad
+
+FAST_MATRIX_PX = 4_000_000
+"""Above this size the fast look leaves matrix codes to the blobs: they would take most of a still's time."""
+ENLARGED_PX = 2_600_000
+"""Above this size the whole picture is not enlarged."""
+BLOB_SIDE_PX = 900
+"""A blob's view is never larger than this."""
+
+
+@dataclass
+class Picture:
+    """A grey picture, the symbologies asked for, and what was read in it before the present look."""
+
+    grey: Grey
+    linear: frozenset[str]
+    matrix: frozenset[str]
+    read: tuple[Read, ...] = ()
+
+    @cached_property
+    def tensor(self) -> Tensor:
+        return tensor(self.grey)
+
+    def settled(self, x: float, y: float) -> bool:
+        """Return whether a code that needs no second opinion was read round this point."""
+        return any(read.symbology not in RETAIL and read.surrounds(x, y) for read in self.read)
+
+
+def _fast(picture: Picture) -> Iterator[list[Read]]:
+    view = whole(picture.grey)
+    yield read_zxing(view, picture.linear, rotate=True)
+    if picture.grey.size <= FAST_MATRIX_PX:
+        yield read_zxing(view, picture.matrix)
+
+
+def _regions(picture: Picture) -> Iterator[list[Read]]:
+    """Linear codes at any angle; PDF417 is found as they are, since its rows are bars too."""
+    if not picture.linear and "PDF417" not in picture.matrix:
+        return
+    for quad in linear_regions(picture.tensor):
+        if not picture.settled(*quad.mean(axis=0)):
+            yield _region(picture, quad) or _region(picture, np.roll(quad, 1, axis=0))
+
+
+def _region(picture: Picture, quad: Quad) -> list[Read]:
+    strip = rectified(picture.grey, quad, "regions")
+    if strip is None:
+        return []
+    if reads := read_zxing(strip, picture.linear):
+        return reads
+    if "PDF417" in picture.matrix and (block := rectified(picture.grey, quad, "regions", upward=2.0)) is not None:
+        if reads := read_zxing(block, {"PDF417"}):
+            return reads
+    for count in (12, 3):
+        for sharpen in (False, True):
+            if reads := read_zxing(bands(strip, count, "bands", sharpen=sharpen), picture.linear):
+                return reads
+    return []
+
+
+# A blob is tried as it is, then with its lattice along the rows: scale, whether to turn, sigma of the sharpening in pixels
+# of the view. zxing-cpp's DataMatrix finder likes enlarged, upright and sharp.
+_BLOB_VIEWS = ((2.0, False, 0.0), (3.0, True, 3.6), (2.0, True, 0.0), (1.5, False, 1.5), (3.0, True, 2.4), (2.0, True, 2.4))
+
+
+def _blobs(picture: Picture) -> Iterator[list[Read]]:
+    if not picture.matrix:
+        return
+    for blob in matrix_regions(picture.tensor):
+        if not picture.settled(*blob.middle):
+            yield _blob(picture, blob)
+
+
+def _blob(picture: Picture, blob: Blob) -> list[Read]:
+    half = 1.25 * max(blob.half) + 8
+    angle = lattice_angle(picture.grey, blob)
+    for scale, turn, sigma_px in _BLOB_VIEWS:
+        fitting = min(scale, BLOB_SIDE_PX / (2 * half))
+        view = turned(picture.grey, blob.middle, half, angle if turn else 0.0, fitting, "blobs")
+        if reads := read_zxing(sharpened(view, sigma_px) if sigma_px else view, picture.matrix, rotate=True):
+            return reads
+    return []
+
+
+def _contrast(picture: Picture) -> Iterator[list[Read]]:
+    yield read_zxing(contrast(whole(picture.grey), "contrast"), picture.linear, rotate=True)
+
+
+def _enlarged(picture: Picture) -> Iterator[list[Read]]:
+    if picture.matrix and picture.grey.size <= ENLARGED_PX:
+        yield read_zxing(sharpened(enlarged(picture.grey, 1.5, "enlarged"), 1.5), picture.matrix, rotate=True)
+
+
+def _every(picture: Picture) -> Iterator[list[Read]]:
+    """Inverted codes, very large modules, glare."""
+    yield read_zxing(contrast(whole(picture.grey), "every"), picture.linear | picture.matrix, every=True)
+
+
+def _zbar(picture: Picture) -> Iterator[list[Read]]:
+    yield read_zbar(contrast(whole(picture.grey), "zbar"), picture.linear)
+
+
+LOOKS: tuple[Callable[[Picture], Iterator[list[Read]]], ...] = (
+    _fast, _regions, _blobs, _contrast, _enlarged, _every, _zbar,
+)
+"""In the order in which they run."""
