@@ -22,7 +22,7 @@ SLOWEST_MM_S = 20.0  # a QL-1100 takes 2.85 s for 45 mm; older and cold ones are
 _UNCONFIRMED = Problem("printer.unconfirmed", "The printer is idle and never said that the page came out: look for it.")
 _DISCARDED = Problem("printer.discarded", "The printer dropped the page after it was stopped; part of it may be out.")
 _MUTE = Problem("printer.mute", "The printer stopped answering: look for the page, then switch the printer off and on.")
-_STUCK = Problem("printer.stuck", "The printer prints and does not end: look for the page, switch the printer off and on.")
+_STUCK = Problem("printer.stuck", "The printer prints and never ends: look for the page, then switch it off and on.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,8 @@ class QlPrinter:
     """Fulfils Printer. `connect` opens the wire anew for every page and every status: nothing stays held between.
 
     `clock` gives the station's seconds; all Limits are measured with it. `close` may be called from another
-    thread: a page in work then ends in doubt within a second.
+    thread: a page in work then ends in doubt within a second. `beat` is called many times a second while a page is
+    in work, however long it is held: for a watchdog.
     """
 
     def __init__(
@@ -38,10 +39,12 @@ class QlPrinter:
         *,
         clock: Callable[[], float] = time.monotonic,
         limits: Limits | None = None,
+        beat: Callable[[], None] = lambda: None,
     ) -> None:
         model_named(model)
         self.model = model
         self._connect, self._clock, self._limits = connect, clock, limits or Limits()
+        self._beat = beat
         self._wake = Wake()
         self._busy = threading.Lock()
 
@@ -83,6 +86,29 @@ class QlPrinter:
                 yield from self._send(wire, job, header, first_dot)
             finally:
                 wire.close()
+
+    def keep_awake(self) -> None:
+        """Tell the printer never to switch itself off (it does after an hour, and then looks unplugged).
+
+        The setting stays in the printer. Bytes as in brother_ql's `configure`. Raises DeviceError.
+        """
+        oldest = model_named(self.model).series_code == 0x30
+        order = b"\x1bia\x01" + b"\x1biUA\x00" + (b"\x00\x00" if oldest else b"\x00")
+        with self._busy:
+            wire = self._open()
+            try:
+                said = ask(wire)
+                if said is not None and problem(said) is None:
+                    write_all(wire, order)
+                    said = ask(wire)
+            except WireLost as lost:
+                raise DeviceError(lost.code, "the printer went away while it was set.", lost.hint) from lost
+            finally:
+                wire.close()
+        found = problem(said) if said else None
+        if said is None or found:
+            raise DeviceError(found.code if found else "printer.mute", f"the {self.model} took no setting.",
+                              found.hint if found else _MUTE_HINT)  # fmt: skip
 
     def close(self) -> None:
         """Let go of the printer, from any thread; a call that waits ends within a second."""
@@ -130,6 +156,7 @@ class QlPrinter:
                     yield progress
                 if page.asks(self._clock()) and written == len(outgoing):
                     outgoing += ql_status.REQUEST
+                self._beat()
                 wire.wait(_SLICE_S, writing=written < len(outgoing))
             except WireLost as lost:
                 yield page.broke(lost.code, lost.hint)
@@ -148,17 +175,22 @@ def ask(wire: Wire) -> Status | None:
         return next(iter(_listen(wire, _ANSWER_S, 0.0)), None)
     _listen(wire, _QUIET_S, _QUIET_S)
     for _ in range(_TRIES):
-        rest = ql_status.REQUEST
-        until_s = time.monotonic() + _ANSWER_S
-        while rest and time.monotonic() < until_s:
-            rest = rest[wire.write(rest) :]
-            if rest:
-                wire.wait(_SLICE_S, writing=True)
+        write_all(wire, ql_status.REQUEST)
         heard = _listen(wire, _ANSWER_S, _QUIET_S)
         answers = [said for said in heard if said.kind in (ql_status.REPLY, ql_status.ERROR)]
         if answers:
             return answers[-1]
     return None
+
+
+def write_all(wire: Wire, order: bytes) -> bool:
+    """Write a few bytes outside a page; False when the printer does not take them. Raises WireLost."""
+    until_s = time.monotonic() + _ANSWER_S
+    while order and time.monotonic() < until_s:
+        order = order[wire.write(order) :]
+        if order:
+            wire.wait(_SLICE_S, writing=True)
+    return not order
 
 
 def _listen(wire: Wire, first_s: float, more_s: float) -> list[Status]:

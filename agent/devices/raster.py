@@ -22,8 +22,10 @@ CONTINUOUS, DIE_CUT = 0x0A, 0x0B  # media type byte of ESC i z
 
 # Command: number of bytes that follow. Rows, NUL and the ends of a page have their own rules in Reader.
 _FIXED = {
-    b"\x1bia": 1, b"\x1bi!": 1, b"\x1biz": 10, b"\x1biM": 1, b"\x1biA": 1, b"\x1biK": 1, b"\x1bid": 2, b"\x1bikc": 2,
-    b"\x1bi`": 1, b"\x1biUJ": 14, b"\x1biUw\x01": 127, b"\x1biXG": 0, b"\x1biS": 0, b"\x1b@": 0, b"M": 1,
+    b"\x1bia": 1, b"\x1bi!": 1, b"\x1biz": 10,
+    b"\x1biM": 1, b"\x1biA": 1, b"\x1biK": 1, b"\x1bid": 2, b"\x1bikc": 2, b"\x1bi`": 1,
+    b"\x1biUJ": 14, b"\x1biUA": 2, b"\x1biUp": 2, b"\x1biUw\x01": 127,
+    b"\x1biXG": 0, b"\x1biS": 0, b"\x1b@": 0, b"M": 1,
 }  # fmt: skip
 _LONGEST_COMMAND = 5
 
@@ -324,5 +326,5 @@ def _check_page(image: Image.Image, printer: Any, label: Any) -> None:  # noqa: 
                           "Draw the page for the label it is printed on.")  # fmt: skip
     if not height and not shortest <= image.height <= longest:
         raise DeviceError("printer.page-size",
-                          f"the page has {image.height} dots length, a {printer.identifier} takes {shortest} to {longest}.",
+                          f"the page is {image.height} dots long, {printer.identifier} takes {shortest} to {longest}.",
                           "Fill a short page with white; split a long one.")  # fmt: skip

@@ -1,13 +1,10 @@
-"""The part of SNMPv1 (RFC 1157) that a network label printer needs: GET of one object, and its answer.
+"""The bytes of SNMPv1 (RFC 1157) that a network label printer needs: GET of one object, and its answer.
 
 A Brother QL never answers ESC i S on port 9100; it serves the same 32 bytes here.
 """
 
 from __future__ import annotations
 
-import itertools
-import socket
-import time
 from dataclasses import dataclass
 
 STATUS = "1.3.6.1.4.1.2435.3.3.9.1.6.1.0"  # the 32-byte status packet as an OCTET STRING
@@ -17,7 +14,6 @@ PAGE_COUNT = "1.3.6.1.2.1.43.10.2.1.4.1.1"  # prtMarkerLifeCount (RFC 3805)
 GET, RESPONSE = 0xA0, 0xA2
 NO_SUCH_NAME = 2
 _INTEGER, _OCTETS, _NULL, _OID, _SEQUENCE, _COUNTER = 0x02, 0x04, 0x05, 0x06, 0x30, 0x41
-_ids = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,40 +61,6 @@ def decode(packet: bytes) -> Message:
         value = int.from_bytes(content, "big", signed=tag == _INTEGER)
     return Message(kind, int.from_bytes(request_id, "big", signed=True), _oid_text(oid), value,
                    int.from_bytes(error, "big"), community.decode("latin-1"))  # fmt: skip
-
-
-def get(address: tuple[str, int], oid: str, *, timeout_s: float = 0.3, tries: int = 3, community: str = "public",
-        ) -> bytes | int | None:  # fmt: skip
-    """Ask one object; None when the agent there does not have it.
-
-    Raises TimeoutError when nobody answers, and the socket's own OSError (a closed port says so at once).
-    """
-    request = Message(GET, next(_ids) & 0x7FFFFFFF, oid, community=community)
-    packet = encode(request)
-    family, kind, protocol, _, where = socket.getaddrinfo(*address, type=socket.SOCK_DGRAM)[0]
-    with socket.socket(family, kind, protocol) as wire:
-        wire.connect(where)
-        for _ in range(tries):
-            wire.send(packet)
-            answer = _answer(wire, request.request_id, time.monotonic() + timeout_s)
-            if answer is not None:
-                return None if answer.error else answer.value
-    raise TimeoutError(f"no SNMP answer from {address[0]}:{address[1]} in {tries} x {timeout_s:g} s")
-
-
-def _answer(wire: socket.socket, request_id: int, until_s: float) -> Message | None:
-    """The answer to this request; older ones and noise are left out."""
-    while (left_s := until_s - time.monotonic()) > 0:
-        wire.settimeout(left_s)
-        try:
-            answer = decode(wire.recv(2048))
-        except TimeoutError:
-            return None
-        except ValueError:
-            continue
-        if answer.kind == RESPONSE and answer.request_id == request_id:
-            return answer
-    return None
 
 
 def _wrap(tag: int, content: bytes) -> bytes:

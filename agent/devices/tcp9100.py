@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import select
 import socket
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from agent.devices import DeviceError, ql_status, snmp
 from agent.devices.ql_printer import QlPrinter
-from agent.devices.ql_wire import CLOSED, FdWire, Wake, Wire, WireLost
+from agent.devices.ql_wire import CLOSED, FdWire, Wake, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _CONNECT_S = 5.0  # a QL-820NWB was seen to take 31 to 124 ms
 _POLL_S = 0.1
+_ids = itertools.count(1)
 _LOST = ("printer.connection-lost", "The printer broke the connection off: check its power and the network.")
 
 
@@ -41,24 +43,20 @@ class TcpPrinter(QlPrinter):
         community: str = "public",
         clock: Callable[[], float] = time.monotonic,
         limits: Limits | None = None,
+        beat: Callable[[], None] = lambda: None,
     ) -> None:
         self._address, self._community = (host, port), community
         self._snmp = (host, snmp_port) if snmp_port is not None else None
-        self._answers_snmp: bool | None = None
-        super().__init__(model, self._wire, clock=clock, limits=limits)
+        self._answers_snmp = False
+        super().__init__(model, self._wire, clock=clock, limits=limits, beat=beat)
 
     def _wire(self, wake: Wake) -> Wire:
         wire = FdWire(_connect(self._address, wake), wake, empty_is_end=True, lost=_LOST)
-        if self._snmp is None or self._answers_snmp is False:
+        if self._snmp is None:
             return wire
-        polled = SnmpWire(wire, self._snmp, self._community)
-        if self._answers_snmp is None:
-            try:
-                self._answers_snmp = bool(polled.heard())
-            except WireLost:
-                wire.close()
-                raise
-        return polled if self._answers_snmp else wire
+        # Asked each time until it has answered once: a printer that starts may open port 9100 before SNMP.
+        self._answers_snmp = self._answers_snmp or ask_state(self._snmp, self._community) is not None
+        return SnmpWire(wire, self._snmp, self._community) if self._answers_snmp else wire
 
 
 class SnmpWire:
@@ -79,12 +77,9 @@ class SnmpWire:
         self._wire.heard()  # sees the end of the connection
         if time.monotonic() < self._next_s:
             return []
-        try:
-            value = snmp.get(self._address, snmp.STATUS, community=self._community, timeout_s=0.2, tries=2)
-        except OSError:  # no answer, or no such port
-            value = None
+        state = ask_state(self._address, self._community)
         self._next_s = time.monotonic() + _POLL_S
-        return ql_status.Framer().feed(value) if isinstance(value, bytes) else []
+        return [] if state is None else [state]
 
     def wait(self, timeout_s: float, *, writing: bool) -> None:
         """As the wire below."""
@@ -93,6 +88,49 @@ class SnmpWire:
     def close(self) -> None:
         """As the wire below."""
         self._wire.close()
+
+
+def ask_state(address: tuple[str, int], community: str) -> Status | None:
+    """The printer's status packet by SNMP; None when it does not answer, or not with one."""
+    try:
+        value = ask_snmp(address, snmp.STATUS, community=community, timeout_s=0.2, tries=2)
+    except OSError:  # no answer, or no such port
+        return None
+    return next(iter(ql_status.Framer().feed(value)), None) if isinstance(value, bytes) else None
+
+
+def ask_snmp(address: tuple[str, int], oid: str, *, timeout_s: float = 0.3, tries: int = 3, community: str = "public",
+        ) -> bytes | int | None:  # fmt: skip
+    """Ask one object; None when the agent there does not have it.
+
+    Raises TimeoutError when nobody answers, and the socket's own OSError (a closed port says so at once).
+    """
+    request = snmp.Message(snmp.GET, next(_ids) & 0x7FFFFFFF, oid, community=community)
+    packet = snmp.encode(request)
+    family, kind, protocol, _, where = socket.getaddrinfo(*address, type=socket.SOCK_DGRAM)[0]
+    with socket.socket(family, kind, protocol) as wire:
+        wire.connect(where)
+        for _ in range(tries):
+            wire.send(packet)
+            answer = _snmp_answer(wire, request.request_id, time.monotonic() + timeout_s)
+            if answer is not None:
+                return None if answer.error else answer.value
+    raise TimeoutError(f"no SNMP answer from {address[0]}:{address[1]} in {tries} x {timeout_s:g} s")
+
+
+def _snmp_answer(wire: socket.socket, request_id: int, until_s: float) -> snmp.Message | None:
+    """The answer to this request; older ones and noise are left out."""
+    while (left_s := until_s - time.monotonic()) > 0:
+        wire.settimeout(left_s)
+        try:
+            answer = snmp.decode(wire.recv(2048))
+        except TimeoutError:
+            return None
+        except ValueError:
+            continue
+        if answer.kind == snmp.RESPONSE and answer.request_id == request_id:
+            return answer
+    return None
 
 
 def _connect(address: tuple[str, int], wake: Wake) -> int:
