@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-from functools import cache
 import unicodedata
+from functools import cache
 
 # FriBidiParType of fribidi-bidi-types.h: weak directions, so that the first strong letter decides.
 _WEAK_LTR, _WEAK_RTL = 0x20, 0x21
@@ -73,7 +73,7 @@ def base_level(text: str, *, rtl: bool) -> int:
 
 
 def visual_order(run_levels: list[int]) -> list[int]:
-    """Return the indexes of runs from left to right (rule L2: reverse from the highest level down to the lowest odd one).
+    """Return the indexes of runs from left to right (rule L2: reverse from the highest level down).
 
     >>> visual_order([0, 1, 2, 1, 0])
     [0, 3, 2, 1, 4]

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from agent.papers.page import PaperError
+from agent.station.gs1 import check_digit
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -22,7 +23,7 @@ class Symbol(StrEnum):
     DATAMATRIX = "datamatrix"
 
 
-# AIM symbology identifiers (ISO/IEC 15424) as they read back, and quiet zones in modules: ISO/IEC 15417 (10), 18004 (4);
+# AIM symbology identifiers (ISO/IEC 15424) as they read back. Quiet zones in modules: ISO/IEC 15417 (10), 18004 (4);
 # 16022 asks for 1, the oblique camera gets 2.
 _IDENT = {Symbol.CODE128: "]C0", Symbol.GS1_128: "]C1", Symbol.QR: "]Q1", Symbol.DATAMATRIX: "]d1"}
 QUIET_MODULES = {Symbol.CODE128: 10, Symbol.GS1_128: 10, Symbol.QR: 4, Symbol.DATAMATRIX: 2}
@@ -67,7 +68,7 @@ class Encoded:
 def sscc_digits(text: str) -> str:
     """Return the 18 digits of an SSCC, given plain or with its application identifier (00).
 
-    Raises PaperError `paper.sscc-wrong` for other lengths and for a wrong check digit (GS1 General Specifications 7.9).
+    Raises PaperError `paper.sscc-wrong` for other lengths and for a wrong check digit.
 
     >>> sscc_digits("(00)340123450000000017")
     '340123450000000017'
@@ -75,12 +76,16 @@ def sscc_digits(text: str) -> str:
     digits = "".join(text.split()).removeprefix("(00)")
     digits = digits[2:] if len(digits) == 20 and digits.startswith("00") else digits
     if len(digits) != 18 or not (digits.isascii() and digits.isdigit()):
-        raise PaperError("paper.sscc-wrong", f"{text!r} is not an SSCC of 18 digits.", "Send all 18 digits of the SSCC.")
-    total = sum(int(digit) * (3 if i % 2 == 0 else 1) for i, digit in enumerate(digits[:17]))
-    check = -total % 10
+        raise PaperError(
+            "paper.sscc-wrong", f"{text!r} is not an SSCC of 18 digits.", "Send all 18 digits of the SSCC."
+        )
+    check = check_digit(digits[:17])
     if int(digits[17]) != check:
-        raise PaperError("paper.sscc-wrong", f"SSCC {digits}: the check digit should be {check}.",
-                         "Correct the number at its source; packbench never mends it.")
+        raise PaperError(
+            "paper.sscc-wrong",
+            f"SSCC {digits}: the check digit should be {check}.",
+            "Correct the number at its source; packbench never mends it.",
+        )
     return digits
 
 
@@ -92,21 +97,31 @@ def encode(symbol: Symbol, text: str) -> Encoded:
     """
     import zxingcpp
 
-    formats = {Symbol.CODE128: zxingcpp.BarcodeFormat.Code128, Symbol.GS1_128: zxingcpp.BarcodeFormat.Code128,
-               Symbol.QR: zxingcpp.BarcodeFormat.QRCode, Symbol.DATAMATRIX: zxingcpp.BarcodeFormat.DataMatrix}
+    formats = {
+        Symbol.CODE128: zxingcpp.BarcodeFormat.Code128,
+        Symbol.GS1_128: zxingcpp.BarcodeFormat.Code128,
+        Symbol.QR: zxingcpp.BarcodeFormat.QRCode,
+        Symbol.DATAMATRIX: zxingcpp.BarcodeFormat.DataMatrix,
+    }
     options: dict[str, object] = {"gs1": True} if symbol is Symbol.GS1_128 else {}
     if symbol is Symbol.DATAMATRIX:
         options["force_square"] = True
     elif symbol is Symbol.QR and not text.isascii():
         options["eci"] = "UTF-8"
     if not text or (symbol is not Symbol.QR and not (text.isascii() and text.isprintable())):
-        raise PaperError("paper.code-not-encodable", f"{text!r} can't be printed as {symbol.value}.",
-                         "Send printable ASCII text, or ask for a QR code.")
+        raise PaperError(
+            "paper.code-not-encodable",
+            f"{text!r} can't be printed as {symbol.value}.",
+            "Send printable ASCII text, or ask for a QR code.",
+        )
     try:
         made = zxingcpp.create_barcode(text, formats[symbol], **options)
     except (ValueError, RuntimeError) as error:
-        raise PaperError("paper.code-not-encodable", f"{text!r} can't be printed as {symbol.value}: {error}.",
-                         "Shorten the text or ask for a QR code.") from error
+        raise PaperError(
+            "paper.code-not-encodable",
+            f"{text!r} can't be printed as {symbol.value}: {error}.",
+            "Shorten the text or ask for a QR code.",
+        ) from error
     content = text.replace("(", "").replace(")", "").encode() if symbol is Symbol.GS1_128 else text.encode()
     return Encoded(symbol, _IDENT[symbol], content, _modules(made, symbol))
 

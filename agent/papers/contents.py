@@ -32,7 +32,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class SlipContent:
-    """A packing slip. `job` is printed as a bar code, `mark` as the proof mark, `pair` large on slip and label alike."""
+    """A packing slip. `job` is printed as a bar code, `mark` as the proof mark, `pair` large on slip and label."""
 
     job: str
     pair: str

@@ -5,12 +5,12 @@ Pillow draws a hollow box for a missing glyph and says nothing, so coverage is a
 
 from __future__ import annotations
 
+import mmap
+import struct
 from bisect import bisect_right
 from collections import OrderedDict
 from functools import cached_property
-import mmap
 from pathlib import Path
-import struct
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ Weight = Literal["bold", "regular"]
 FOLDERS = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"))
 # One sized CJK face costs 3 MB of memory, the others some tens of kB.
 _KEPT_BIG, _KEPT_SMALL, _BIG_BYTES = 8, 48, 4_000_000
+_KEPT_ADVANCES = 20_000
 # The order of asking. Arabic, Thai, Hebrew and Devanagari are named so that they are found before rarer scripts.
 _LATIN = {"bold": "NotoSans-Bold.ttf", "regular": "NotoSans-Regular.ttf"}
 _CJK = "NotoSansCJK-Bold.ttc"
@@ -64,12 +65,12 @@ def coverage(font: bytes | mmap.mmap) -> tuple[list[int], list[int]]:
     offset = struct.unpack_from(">I", font, 12)[0] if bytes(font[:4]) == b"ttcf" else 0
     tables = struct.unpack_from(">H", font, offset + 4)[0]
     cmap = 0
-    for tag, _, start, _ in struct.iter_unpack(">4sIII", bytes(font[offset + 12:offset + 12 + 16 * tables])):
+    for tag, _, start, _ in struct.iter_unpack(">4sIII", bytes(font[offset + 12 : offset + 12 + 16 * tables])):
         if tag == b"cmap":
             cmap = start
     subtables = struct.unpack_from(">H", font, cmap + 2)[0]
     best: tuple[int, int] = (0, 0)
-    for platform, _, relative in struct.iter_unpack(">HHI", bytes(font[cmap + 4:cmap + 4 + 8 * subtables])):
+    for platform, _, relative in struct.iter_unpack(">HHI", bytes(font[cmap + 4 : cmap + 4 + 8 * subtables])):
         form = struct.unpack_from(">H", font, cmap + relative)[0]
         if platform in {0, 3} and form in {4, 12}:
             best = max(best, (form, cmap + relative))
@@ -80,14 +81,15 @@ def coverage(font: bytes | mmap.mmap) -> tuple[list[int], list[int]]:
 
 def _format_12(font: bytes | mmap.mmap, at: int) -> Iterator[tuple[int, int]]:
     groups = struct.unpack_from(">I", font, at + 12)[0]
-    for start, end, _ in struct.iter_unpack(">III", bytes(font[at + 16:at + 16 + 12 * groups])):
+    for start, end, _ in struct.iter_unpack(">III", bytes(font[at + 16 : at + 16 + 12 * groups])):
         yield start, end
 
 
 def _format_4(font: bytes | mmap.mmap, at: int) -> Iterator[tuple[int, int]]:
     n = struct.unpack_from(">H", font, at + 6)[0] // 2
-    ends, starts, _, ranges = (struct.unpack_from(f">{n}H", font, at + start + 2 * n * i)
-                                    for i, start in enumerate((14, 16, 16, 16)))
+    ends, starts, _, ranges = (
+        struct.unpack_from(f">{n}H", font, at + start + 2 * n * i) for i, start in enumerate((14, 16, 16, 16))
+    )
     for i in range(n):
         if starts[i] == 0xFFFF:
             continue
@@ -120,9 +122,12 @@ class Fonts:
         self._latin = {weight: self._first(by_name, _LATIN[weight], _SPARE_LATIN[weight]) for weight in _LATIN}
         self._cjk = by_name.get(_CJK)
         rest = [name for name in sorted(by_name) if name.startswith("NotoSans") and name.endswith("-Bold.ttf")]
-        self._next = [by_name[name] for name in (*(n for n in _NEXT if n in by_name), *(n for n in rest if n not in _NEXT))]
+        self._next = [
+            by_name[name] for name in (*(n for n in _NEXT if n in by_name), *(n for n in rest if n not in _NEXT))
+        ]
         self._sized: tuple[OrderedDict[tuple[str, int], ImageFont.FreeTypeFont], ...] = (OrderedDict(), OrderedDict())
         self._chosen: dict[tuple[str, bool, str], Face | None] = {}
+        self._advances: dict[tuple[str, str, int], float] = {}
 
     @staticmethod
     def _first(by_name: dict[str, Face], *names: str) -> Face | None:
@@ -131,8 +136,12 @@ class Fonts:
     @classmethod
     def installed(cls, folders: tuple[Path, ...] = FOLDERS) -> Fonts:
         """Return the Noto (else DejaVu) files below these folders; Debian: fonts-noto-core, fonts-noto-cjk."""
-        found = [path for folder in folders for pattern in ("Noto*.tt[fc]", "DejaVuSans*.ttf")
-                 for path in sorted(folder.rglob(pattern))]
+        found = [
+            path
+            for folder in folders
+            for pattern in ("Noto*.tt[fc]", "DejaVuSans*.ttf")
+            for path in sorted(folder.rglob(pattern))
+        ]
         return cls(found)
 
     def face_for(self, character: str, language: str, weight: Weight) -> Face | None:
@@ -140,13 +149,22 @@ class Fonts:
         cjk_first = language[:2] in _CJK_LANGUAGES and character >= _FIRST_CJK
         key = (character, cjk_first, weight)
         if key not in self._chosen:
-            self._chosen[key] = self._search(character, cjk_first, weight)
+            self._chosen[key] = self._search(character, weight, cjk_first=cjk_first)
         return self._chosen[key]
 
-    def _search(self, character: str, cjk_first: bool, weight: Weight) -> Face | None:
+    def _search(self, character: str, weight: Weight, *, cjk_first: bool) -> Face | None:
         order: list[Face | None] = [self._latin[weight], self._latin["bold"]]
         order = [self._cjk, *order] if cjk_first else [*order, self._cjk]
         return next((face for face in (*order, *self._next) if face is not None and face.covers(character)), None)
+
+    def advance(self, text: str, face: Face, size: int) -> float:
+        """Return how far a cluster moves the pen, in dots, at this many dots to the em."""
+        key = (text, face.name, size)
+        if key not in self._advances:
+            if len(self._advances) >= _KEPT_ADVANCES:
+                self._advances.clear()
+            self._advances[key] = self.sized(face, size).getlength(text)
+        return self._advances[key]
 
     def sized(self, face: Face, size: int) -> ImageFont.FreeTypeFont:
         """Return the face at this many dots to the em; the least recently used ones are given up."""

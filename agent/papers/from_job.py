@@ -45,12 +45,21 @@ def slip_content(order: PageOrder, language: str) -> SlipContent:
     """Return what a job's packing slip says."""
     job = order.job
     return SlipContent(
-        job=job.job, pair=pair_code(f"{job.job}/1"), mark=order.page.mark, order=job.order.id, part=job.order.part,
-        parts=job.order.of, ship_to=(job.ship_to.name, job.ship_to.city, job.ship_to.country),
-        carrier=job.carrier, service=job.service, language=language, duplicate=bool(order.page.copy_of),
+        job=job.job,
+        pair=pair_code(f"{job.job}/1"),
+        mark=order.page.mark,
+        order=job.order.id,
+        part=job.order.part,
+        parts=job.order.of,
+        ship_to=(job.ship_to.name, job.ship_to.city, job.ship_to.country),
+        carrier=job.carrier,
+        service=job.service,
+        language=language,
+        duplicate=bool(order.page.copy_of),
         items=tuple(
             Item(quantity=item.qty, name=item.name, sku=item.sku, gtin=item.barcodes[0] if item.barcodes else "")
-            for item in job.items if item.qty
+            for item in job.items
+            if item.qty
         ),
     )
 
@@ -65,9 +74,19 @@ def label_content(order: PageOrder, paper: values.Paper, language: str) -> Label
     lines = tuple(line for line in (to.name, to.company, *to.lines, town) if line)
     details = None if paper.data is UNSET else paper.data
     return LabelContent(
-        recipient=Address(lines, to.country, language), pair=pair_code(f"{job.job}/1"), mark=order.page.mark,
-        sscc=parcel.sscc, tracking=parcel.tracking, parcel=int(parcel.id.rpartition("/")[2]), part=job.order.part,
-        parts=job.order.of, carrier=job.carrier, service=job.service, weight_g=round(parcel.gross.value_g),
-        routing=details.routing if details else "", language=language, duplicate=bool(order.page.copy_of),
+        recipient=Address(lines, to.country, language),
+        pair=pair_code(f"{job.job}/1"),
+        mark=order.page.mark,
+        sscc=parcel.sscc,
+        tracking=parcel.tracking,
+        parcel=int(parcel.id.rpartition("/")[2]),
+        part=job.order.part,
+        parts=job.order.of,
+        carrier=job.carrier,
+        service=job.service,
+        weight_g=round(parcel.gross.value_g),
+        routing=details.routing if details else "",
+        language=language,
+        duplicate=bool(order.page.copy_of),
         references=tuple(text for text in ((details.reference, details.product) if details else ()) if text),
     )

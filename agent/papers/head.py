@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.papers.codes import SMALLEST_MODULE, Symbol, encode
-from agent.papers.page import PaperError, PaperWarning
+from agent.papers.page import PaperError
 from agent.papers.sheet import too_wide
 from agent.papers.words import both, known, word
 
 if TYPE_CHECKING:
     from agent.papers.sheet import Sheet
-    from agent.papers.text import Block, Typesetter
+    from agent.papers.typeset import Block, Typesetter
 
 MARGIN = 12
 GAP = 16
@@ -35,7 +35,7 @@ def draw_band(sheet: Sheet, setter: Typesetter, text: str, left: int, top: int, 
     """Draw white text on a black band, legible at two metres, and return the band's bottom."""
     text = setter.drawable(text, "band", "name")
     inside = right - left - 2 * MARGIN
-    block = must_fit(setter.fit(text, _FAR_PT, 8, inside, height - 14), "band", text)
+    block = must_fit(setter.fit([text], (8, _FAR_PT), inside, height - 14), "band", text)
     sheet.band(left, top, right, top + height)
     sheet.text(block, left + MARGIN, top + (height - block.height) // 2, inside, align="centre", white=True)
     return top + height
@@ -57,8 +57,11 @@ def draw_mark(sheet: Sheet, text: str, right: int, top: int) -> tuple[int, int]:
     A DataMatrix of 14 dots a module is 1.2 mm a module: 3.2 pixels for a 1080p camera over a field of 60 x 40 cm.
     """
     if len(text) > MARK_LONGEST:
-        raise PaperError("paper.mark-too-long", f"proof mark {text!r} has more than {MARK_LONGEST} characters.",
-                         "Give a short one: the mark is read from afar.")
+        raise PaperError(
+            "paper.mark-too-long",
+            f"proof mark {text!r} has more than {MARK_LONGEST} characters.",
+            "Give a short one: the mark is read from afar.",
+        )
     encoded = encode(Symbol.DATAMATRIX, text)
     box = sheet.code(encoded, right - encoded.width * MARK_MODULE, top, MARK_MODULE)
     return box[0], box[3]
@@ -71,7 +74,7 @@ def draw_job_code(sheet: Sheet, setter: Typesetter, job: str, top: int) -> int:
     width = sheet.width
     module = encoded.largest_module(width, largest=JOB_MODULE)
     if module < SMALLEST_MODULE and symbol is Symbol.CODE128:
-        setter.warnings.append(PaperWarning("paper.code-as-qr", f"job code {job!r} is too long for bars and became a QR code."))
+        setter.warn("paper.code-as-qr", f"job code {job!r} is too long for bars and became a QR code.")
         encoded = encode(Symbol.QR, job)
     if encoded.symbol is Symbol.QR:
         module = encoded.largest_module(width, largest=8)
@@ -87,13 +90,21 @@ def draw_number(sheet: Sheet, setter: Typesetter, title: str, value: str, left: 
     """Draw a small title over a number that is read at one metre; return the bottom of their fixed height."""
     caption = setter.block(both(setter.language, title), _TITLE_PT, width, weight="regular")
     sheet.text(caption, left, top, width, align="left")
-    block = must_fit(setter.fit(value, _FAR_PT, 9, width, 86), title, value)
+    block = must_fit(setter.fit([value], (9, _FAR_PT), width, 86), title, value)
     sheet.text(block, left, top + max(caption.height, 34) + 8, width, align="left")
     return top + max(caption.height, 34) + 8 + 86
 
 
-def draw_field(sheet: Sheet, setter: Typesetter, title: str, value: str, left: int, top: int, width: int,
-               size_pt: float = _VALUE_PT) -> int:
+def draw_field(
+    sheet: Sheet,
+    setter: Typesetter,
+    title: str,
+    value: str,
+    left: int,
+    top: int,
+    width: int,
+    size_pt: float = _VALUE_PT,
+) -> int:
     """Draw a titled field, its value wrapped as often as it needs; return the bottom. Empty values draw nothing."""
     if not value:
         return top
@@ -103,12 +114,13 @@ def draw_field(sheet: Sheet, setter: Typesetter, title: str, value: str, left: i
     return sheet.text(rtl_block, left, top + 5, width) + GAP
 
 
-def draw_head(sheet: Sheet, setter: Typesetter, pair: str, mark: str, parcel: tuple[int, int], *, paged: bool,
-              top: int) -> tuple[int, tuple[int, int, int]]:
+def draw_head(
+    sheet: Sheet, setter: Typesetter, pair: str, mark: str, parcel: tuple[int, int], *, paged: bool, top: int
+) -> tuple[int, tuple[int, int, int]]:
     """Draw pair code, parcel number and proof mark; return the bottom and (left, top, width) for the page number."""
     mark_left, mark_bottom = draw_mark(sheet, mark, sheet.width - MARGIN, top + MARGIN)
     width = mark_left - 2 * MARK_MODULE - 2 * MARGIN
-    block = must_fit(setter.fit(setter.drawable(pair, "pair", "refuse"), _PAIR_PT, 24, width, 160), "pair", pair)
+    block = must_fit(setter.fit([setter.drawable(pair, "pair", "refuse")], (24, _PAIR_PT), width, 160), "pair", pair)
     y = sheet.text(block, MARGIN, top + MARGIN, width, align="left") + GAP
     half = width // 2
     if parcel[0]:

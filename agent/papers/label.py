@@ -8,14 +8,14 @@ from agent.papers.codes import LINEAR, SMALLEST_MODULE, Encoded, Symbol, encode,
 from agent.papers.head import GAP, MARGIN, MARK_MODULE, draw_band, draw_mark, duplicate_words, language_tag, must_fit
 from agent.papers.page import Media, Page, Paper, PaperError, dots, millimetres
 from agent.papers.sheet import Sheet, too_wide
-from agent.papers.text import Typesetter
+from agent.papers.typeset import Typesetter
 from agent.papers.words import word
 
 if TYPE_CHECKING:
     from agent.papers.contents import Address, LabelContent
     from agent.papers.fonts import Fonts
     from agent.papers.page import Box
-    from agent.papers.text import Block
+    from agent.papers.typeset import Block
 
 PARCEL_LENGTH, LOGISTIC_LENGTH = 1109, 1822
 _PARCEL_WIDTHS, _LOGISTIC_WIDTHS = (672, 720), (1164, 1200)
@@ -34,8 +34,11 @@ def label(content: LabelContent, media: Media, fonts: Fonts) -> Paper:
     if not any(line.strip() for line in content.recipient.lines):
         raise PaperError("paper.address-missing", "The label has no recipient.", "Send ship_to with at least one line.")
     if content.parcels and not 1 <= content.parcel <= content.parcels:
-        raise PaperError("paper.part-wrong", f"Parcel {content.parcel} of {content.parcels} does not exist.",
-                         "Correct the numbers of the job.")
+        raise PaperError(
+            "paper.part-wrong",
+            f"Parcel {content.parcel} of {content.parcels} does not exist.",
+            "Correct the numbers of the job.",
+        )
     setter = Typesetter(fonts, language_tag(content.language))
     wide, endless = media.dots_w, media.kind == "endless"
     if _PARCEL_WIDTHS[0] <= wide <= _PARCEL_WIDTHS[1] and media.max_l >= 900:
@@ -43,9 +46,11 @@ def label(content: LabelContent, media: Media, fonts: Fonts) -> Paper:
     elif _LOGISTIC_WIDTHS[0] <= wide <= _LOGISTIC_WIDTHS[1] and media.max_l >= 1600:
         page = _LogisticLabel(content, wide, LOGISTIC_LENGTH if endless else media.max_l, fonts, setter).page()
     else:
-        raise PaperError("paper.media-mismatch",
-                         f"A label needs 58.9 x 93.9 mm or 101.6 x 154.3 mm; {media.name} prints {media.printable}.",
-                         "Load 62x100, 62 mm endless or 103x164, or send labels to another printer.")
+        raise PaperError(
+            "paper.media-mismatch",
+            f"A label needs 58.9 x 93.9 mm or 101.6 x 154.3 mm; {media.name} prints {media.printable}.",
+            "Load 62x100, 62 mm endless or 103x164, or send labels to another printer.",
+        )
     return Paper((page,), tuple(setter.warnings))
 
 
@@ -67,26 +72,19 @@ class _Label:
         lines = [line for line in (*lines, self.setter.drawable(address.country, field, "refuse").upper()) if line]
         smallest = _SMALLEST_CJK_PT if any(ord(c) >= 0x2E80 for line in lines for c in line) else _SMALLEST_PT
 
-        def fits(block: Block) -> bool:
-            return block.height <= height and block.width <= width
+        block = self.setter.fit(lines, (smallest, largest), width, height, language=language, tight=True)
+        if block is None:
+            raise PaperError(
+                "paper.address-too-long",
+                f"{field}: {len(lines)} lines do not fit {millimetres(width)} x {millimetres(height)} mm "
+                f"at {smallest} pt.",
+                "Shorten the address, or use a larger label; addresses are never cut.",
+            )
+        return block
 
-        low, high, best = smallest, largest, None
-        while low <= high:
-            middle = (low + high + 1) // 2
-            block = self.setter.stack(lines, middle, width, language=language)
-            if fits(block):
-                best, low = block, middle + 1
-            else:
-                high = middle - 1
-        best = best or self.setter.stack(lines, smallest, width, language=language, tight=True)
-        if not fits(best):
-            raise PaperError("paper.address-too-long",
-                             f"{field}: {len(lines)} lines do not fit {millimetres(width)} x {millimetres(height)} mm at {smallest} pt.",
-                             "Shorten the address, or use a larger label; addresses are never cut.")
-        return best
-
-    def draw_code(self, encoded: Encoded, text: str, left: int, top: int, width: int, height: int, largest: int,
-                  size_pt: float) -> Box:
+    def draw_code(
+        self, encoded: Encoded, text: str, left: int, top: int, width: int, height: int, largest: int, size_pt: float
+    ) -> Box:
         """Draw a symbol in the middle of a field with its text below; return the bars' box."""
         caption = self.setter.block(text, size_pt, width)
         if encoded.symbol in LINEAR:
@@ -105,13 +103,15 @@ class _Label:
     def fitted(self, text: str, largest: int, smallest: int, width: int, height: int, field: str) -> Block:
         """Return one short text as large as its box allows."""
         text = self.setter.drawable(text, field, "name")
-        return must_fit(self.setter.fit(text, largest, smallest, width, height), field, text)
+        return must_fit(self.setter.fit([text], (smallest, largest), width, height), field, text)
 
     @property
     def count(self) -> str:
         """Return the parcel's number of how many."""
         content = self.content
-        return f"{content.parcel}/{content.parcels}" if content.parcels else f"#{content.parcel}" if content.parcel else ""
+        return (
+            f"{content.parcel}/{content.parcels}" if content.parcels else f"#{content.parcel}" if content.parcel else ""
+        )
 
     @property
     def carrier(self) -> str:
@@ -137,16 +137,7 @@ class _ParcelLabel(_Label):
         left = MARGIN + _DUPLICATE_W + GAP if content.duplicate else MARGIN
         width = right_left - left - MARGIN
         top = self._sender(left, MARGIN, width)
-        for bars in _BAR_HEIGHTS:
-            row, strip = self._foot_heights(bars)
-            try:
-                block = self.address(content.recipient, "recipient", width, sheet.height - MARGIN - strip - row - top - GAP, 14)
-            except PaperError as error:
-                if error.code != "paper.address-too-long" or bars == _BAR_HEIGHTS[-1]:
-                    raise
-                continue
-            if block.size >= _GOOD_SIZE or not strip:
-                break
+        row, strip, block = self._shared_out(top, width)
         sheet.text(block, left, top, width)
         self._row(left, sheet.height - MARGIN - strip - row, row, width)
         if content.duplicate:
@@ -154,6 +145,23 @@ class _ParcelLabel(_Label):
         if strip:
             self._strip(sheet.height - MARGIN - strip, strip)
         return sheet.page(1, 1, turned=True)
+
+    def _shared_out(self, top: int, width: int) -> tuple[int, int, Block]:
+        """Return the heights of row and strip, and the address between them: long addresses get shorter bars."""
+        *taller, last = _BAR_HEIGHTS
+        recipient, room = self.content.recipient, self.sheet.height - MARGIN - GAP - top
+        for bars in taller:
+            row, strip = self._foot_heights(bars)
+            try:
+                block = self.address(recipient, "recipient", width, room - row - strip, 14)
+            except PaperError as error:
+                if error.code != "paper.address-too-long":
+                    raise
+                continue
+            if block.size >= _GOOD_SIZE or not strip:
+                return row, strip, block
+        row, strip = self._foot_heights(last)
+        return row, strip, self.address(recipient, "recipient", width, room - row - strip, 14)
 
     def _right_column(self) -> int:
         content, sheet = self.content, self.sheet
@@ -176,7 +184,9 @@ class _ParcelLabel(_Label):
         text = f"{word(self.content.language, 'from')}: {self.setter.drawable(text, 'sender', 'refuse')}"
         block = self.setter.block(text, 7, width, weight="regular")
         if len(block.lines) > _SENDER_LINES:
-            raise PaperError("paper.address-too-long", f"sender: {text!r} needs {len(block.lines)} lines.", "Shorten it.")
+            raise PaperError(
+                "paper.address-too-long", f"sender: {text!r} needs {len(block.lines)} lines.", "Shorten it."
+            )
         bottom = self.sheet.text(block, left, top, width)
         return self.sheet.rule(left, bottom + 8, left + width, 2) + 10
 
@@ -193,7 +203,9 @@ class _ParcelLabel(_Label):
         right = left + width
         if self.sscc and self.tracking:
             whole = self.tracking.width + 2 * self.tracking.quiet
-            across = whole * max(self.tracking.largest_module(width - _BESIDE_CODE, largest=_ROW_MODULE), SMALLEST_MODULE)
+            across = whole * max(
+                self.tracking.largest_module(width - _BESIDE_CODE, largest=_ROW_MODULE), SMALLEST_MODULE
+            )
             if across > width - _BESIDE_CODE:
                 raise too_wide(self.tracking, width - _BESIDE_CODE)
             across = max(across, 300)
@@ -211,14 +223,17 @@ class _ParcelLabel(_Label):
 
     def _duplicate(self, bottom: int) -> None:
         """Stand DUPLICATE on end at the left edge, where it costs the address no line."""
-        block = self.fitted(duplicate_words(self.content.language), 24, 7, bottom - 2 * MARGIN, _DUPLICATE_W - 6, "duplicate")
+        block = self.fitted(
+            duplicate_words(self.content.language), 24, 7, bottom - 2 * MARGIN, _DUPLICATE_W - 6, "duplicate"
+        )
         self.sheet.standing_band(block, (0, MARGIN, _DUPLICATE_W, bottom))
 
     def _strip(self, top: int, height: int) -> None:
-        main = self.sscc or self.tracking
-        assert main is not None
-        text = self.sscc_text or self.content.tracking
-        self.draw_code(main, text, 0, top, self.sheet.width, height, _SSCC_MODULE if self.sscc else _TRACKING_MODULE, 10)
+        width = self.sheet.width
+        if self.sscc:
+            self.draw_code(self.sscc, self.sscc_text, 0, top, width, height, _SSCC_MODULE, 10)
+        elif self.tracking:
+            self.draw_code(self.tracking, self.content.tracking, 0, top, width, height, _TRACKING_MODULE, 10)
 
 
 class _LogisticLabel(_Label):
@@ -270,7 +285,9 @@ class _LogisticLabel(_Label):
                 continue
             linear = encoded.symbol in LINEAR
             height = (dots(32) if lowest else dots(18)) + 68 if linear else 300
-            self.draw_code(encoded, text, 0, y - height, sheet.width, height, largest if linear else _SMALL_MODULE + 2, 12)
+            self.draw_code(
+                encoded, text, 0, y - height, sheet.width, height, largest if linear else _SMALL_MODULE + 2, 12
+            )
             y -= height + GAP
             lowest = False
         return sheet.rule(MARGIN, y - 3, sheet.width - MARGIN) - 3 if y < sheet.height - MARGIN else y
@@ -280,7 +297,11 @@ class _LogisticLabel(_Label):
         content, sheet, setter = self.content, self.sheet, self.setter
         width, y = sheet.width - 2 * MARGIN, bottom - GAP
         if content.flags:
-            y = draw_band(sheet, setter, "   ".join(content.flags), MARGIN, y - 110, sheet.width - MARGIN, 110) - 110 - GAP
+            y = (
+                draw_band(sheet, setter, "   ".join(content.flags), MARGIN, y - 110, sheet.width - MARGIN, 110)
+                - 110
+                - GAP
+            )
         small = "   ".join(text for text in (self.weight, *content.references) if text)
         if small:
             block = setter.block(setter.drawable(small, "references", "name"), 9, width)
@@ -290,7 +311,9 @@ class _LogisticLabel(_Label):
         if self.carrier or content.routing:
             room = width if not content.routing else width * 3 // 5
             left = self.fitted(self.carrier or " ", 26, 10, room, 120, "carrier") if self.carrier else None
-            right = self.fitted(content.routing, 40, 14, width - room - GAP, 150, "routing") if content.routing else None
+            right = (
+                self.fitted(content.routing, 40, 14, width - room - GAP, 150, "routing") if content.routing else None
+            )
             y -= max(block.height for block in (left, right) if block)
             if left:
                 sheet.text(left, MARGIN, y, room, align="left")

@@ -87,17 +87,29 @@ class Media:
 # Endless pages: 12.7 to 1,000 mm.
 _ENDLESS = {"29": 306, "38": 413, "50": 554, "54": 590, "62": 696, "62red": 696, "102": 1164, "103": 1200, "104": 1200}
 _DIE_CUT = {
-    "29x90": (306, 991), "39x90": (413, 991), "39x48": (425, 495), "52x29": (578, 271), "60x86": (672, 954),
-    "62x29": (696, 271), "62x100": (696, 1109), "102x51": (1164, 526), "102x152": (1164, 1660), "103x164": (1200, 1822),
+    "29x90": (306, 991),
+    "39x90": (413, 991),
+    "39x48": (425, 495),
+    "52x29": (578, 271),
+    "60x86": (672, 954),
+    "62x29": (696, 271),
+    "62x100": (696, 1109),
+    "102x51": (1164, 526),
+    "102x152": (1164, 1660),
+    "103x164": (1200, 1822),
 }
-MEDIA: dict[str, Media] = {name: Media(name, "endless", width, dots(12.7), dots(1000)) for name, width in _ENDLESS.items()}
+MEDIA: dict[str, Media] = {
+    name: Media(name, "endless", width, dots(12.7), dots(1000)) for name, width in _ENDLESS.items()
+}
 MEDIA |= {name: Media(name, "die_cut", width, length, length) for name, (width, length) in _DIE_CUT.items()}
 
 
 def media(name: str) -> Media:
     """Return the roll of this name. Raises PaperError `paper.media-unknown` with the names that exist."""
     if name not in MEDIA:
-        raise PaperError("paper.media-unknown", f"{name!r} is no roll that packbench knows.", f"Use one of {', '.join(MEDIA)}.")
+        raise PaperError(
+            "paper.media-unknown", f"{name!r} is no roll that packbench knows.", f"Use one of {', '.join(MEDIA)}."
+        )
     return MEDIA[name]
 
 

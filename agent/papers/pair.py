@@ -12,8 +12,8 @@ LENGTH = 4
 def pair_code(parcel: str) -> str:
     """Return the pair code of a parcel: the same for its slip, its label and every reprint.
 
-    26 characters to the power of 4 are 456,976 codes, spread by SHA-256; two parcels that lie on one bench at the same time
-    share a code once in 457,000 pairs, so a batch asks `pair_codes`.
+    26 characters to the power of 4 are 456,976 codes, spread by SHA-256; two parcels on one bench share a code once
+    in 457,000 pairs, so a batch asks `pair_codes`.
 
     >>> pair_code("J-1/1") == pair_code("J-1/1") != pair_code("J-1/2")
     True

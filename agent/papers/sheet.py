@@ -1,15 +1,13 @@
-"""A sheet: the one place where ink is put down. It remembers each thing's ink and field, so that a layout can be judged."""
+"""A sheet: the one place where ink is put down. It remembers what it drew where."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
 from agent.papers.page import Box, Code, Page, PaperError, Placed, millimetres
-from agent.papers.text import Block, run_options
+from agent.papers.typeset import Block, shaping
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from agent.papers.codes import Encoded
     from agent.papers.fonts import Fonts
 
@@ -30,7 +28,9 @@ class Sheet:
         self.placed: list[Placed] = []
         self.codes: list[Code] = []
 
-    def text(self, block: Block, left: int, top: int, width: int, *, align: Align = "start", white: bool = False) -> int:
+    def text(
+        self, block: Block, left: int, top: int, width: int, *, align: Align = "start", white: bool = False
+    ) -> int:
         """Draw a block in a field of this width and return the field's bottom. `start` is the reading side."""
         bottom = top + block.height
         for line, baseline in zip(block.lines, block.baselines, strict=True):
@@ -39,8 +39,14 @@ class Sheet:
             x, y = left + slack - min(line.ink[0], 0), top + baseline
             for run in line.runs:
                 font = self._fonts.sized(run.face, block.size)
-                self._draw.text((x + run.x, y), run.text, font=font, fill=int(white), anchor="ls",
-                                **run_options(block.language, rtl=run.rtl))  # type: ignore[arg-type]
+                self._draw.text(
+                    (x + run.x, y),
+                    run.text,
+                    font=font,
+                    fill=int(white),
+                    anchor="ls",
+                    **shaping(block.language, rtl=run.rtl),
+                )
             ink = (x + line.ink[0], y + line.ink[1], x + line.ink[2], y + line.ink[3])
             if ink[2] > ink[0]:
                 self.placed.append(Placed("text", ink, (left, top, left + width, bottom), line.text))
@@ -55,8 +61,14 @@ class Sheet:
         linear = encoded.modules.height == 1
         around = 0 if linear else quiet
         self.codes.append(Code(encoded.ident, encoded.content, box, module, quiet, linear))
-        self.placed.append(Placed("code", box, (left - quiet, top - around, box[2] + quiet, box[3] + around),
-                                  encoded.content.decode(errors="replace")))
+        self.placed.append(
+            Placed(
+                "code",
+                box,
+                (left - quiet, top - around, box[2] + quiet, box[3] + around),
+                encoded.content.decode(errors="replace"),
+            )
+        )
         return box
 
     def rule(self, left: int, top: int, right: int, thickness: int = 3) -> int:
@@ -79,7 +91,9 @@ class Sheet:
         lying.text(block, 0, (across - block.height) // 2, length, align="centre", white=True)
         self.image.paste(lying.image.transpose(Image.Transpose.ROTATE_90), (box[0], box[1]))
         for thing in lying.placed:
-            ink, field = ((b[1] + box[0], box[3] - b[2], b[3] + box[0], box[3] - b[0]) for b in (thing.ink, thing.field))
+            ink, field = (
+                (b[1] + box[0], box[3] - b[2], b[3] + box[0], box[3] - b[0]) for b in (thing.ink, thing.field)
+            )
             self.placed.append(Placed(thing.kind, ink, field, thing.text))
 
     def frame(self, box: Box, thickness: int = 3) -> None:
@@ -88,7 +102,7 @@ class Sheet:
         self.placed.append(Placed("shape", box, box))
 
     def page(self, number: int, of: int, *, turned: bool = False, height: int = 0) -> Page:
-        """Return the sheet as a page, cut to `height` and, when `turned`, rotated a quarter left (its top to the left)."""
+        """Return the sheet as a page, cut to `height` and, when `turned`, turned left by a quarter."""
         from PIL import Image
 
         image = self.image.crop((0, 0, self.width, height)) if height else self.image
@@ -106,6 +120,9 @@ class Sheet:
 def too_wide(encoded: Encoded, width: int) -> PaperError:
     """Return the refusal of a code that does not fit at 3 dots a module."""
     text = encoded.content.decode(errors="replace")
-    return PaperError("paper.code-too-wide",
-                      f"{encoded.symbol.value} {text!r} needs {millimetres((encoded.width + 2 * encoded.quiet) * 3)} mm; "
-                      f"there are {millimetres(width)} mm.", "Use wider media, a shorter number, or a QR code.")
+    return PaperError(
+        "paper.code-too-wide",
+        f"{encoded.symbol.value} {text!r} needs {millimetres((encoded.width + 2 * encoded.quiet) * 3)} mm; "
+        f"there are {millimetres(width)} mm.",
+        "Use wider media, a shorter number, or a QR code.",
+    )

@@ -20,13 +20,13 @@ from agent.papers.head import (
 )
 from agent.papers.page import Media, Page, Paper, PaperError, dots
 from agent.papers.sheet import Sheet
-from agent.papers.text import Typesetter
+from agent.papers.typeset import Typesetter
 from agent.papers.words import both, word
 
 if TYPE_CHECKING:
     from agent.papers.contents import Item, SlipContent
     from agent.papers.fonts import Fonts
-    from agent.papers.text import Block
+    from agent.papers.typeset import Block
 
 MOST_LINES, MOST_QUANTITY, _MOST_PAGES = 400, 9_999, 10
 _PAGE_LENGTH = dots(300)
@@ -67,18 +67,29 @@ def slip(content: SlipContent, media: Media, fonts: Fonts) -> Paper:
 
 def _check(content: SlipContent, media: Media) -> None:
     if media.dots_w < _NARROWEST or media.max_l < dots(80):
-        raise PaperError("paper.media-mismatch", f"A slip needs 50 mm across; {media.name} prints {media.printable}.",
-                         "Load 62 mm endless, or send slips to another printer.")
+        raise PaperError(
+            "paper.media-mismatch",
+            f"A slip needs 50 mm across; {media.name} prints {media.printable}.",
+            "Load 62 mm endless, or send slips to another printer.",
+        )
     if len(content.items) > MOST_LINES:
-        raise PaperError("paper.too-many-lines", f"{len(content.items)} lines; a slip has at most {MOST_LINES}.",
-                         "Split the job into several.")
+        raise PaperError(
+            "paper.too-many-lines",
+            f"{len(content.items)} lines; a slip has at most {MOST_LINES}.",
+            "Split the job into several.",
+        )
     for n, of, what in ((content.parcel, content.parcels, "Parcel"), (content.part, content.parts, "Part")):
         if n < 0 or of < 0 or (of and not 1 <= n <= of):
-            raise PaperError("paper.part-wrong", f"{what} {n} of {of} does not exist.", "Correct the numbers of the job.")
+            raise PaperError(
+                "paper.part-wrong", f"{what} {n} of {of} does not exist.", "Correct the numbers of the job."
+            )
     for number, item in enumerate(content.items, 1):
         if not 1 <= item.quantity <= MOST_QUANTITY:
-            raise PaperError("paper.quantity-wrong", f"Line {number} asks for {item.quantity} pieces.",
-                             f"Send 1 to {MOST_QUANTITY} pieces a line.")
+            raise PaperError(
+                "paper.quantity-wrong",
+                f"Line {number} asks for {item.quantity} pieces.",
+                f"Send 1 to {MOST_QUANTITY} pieces a line.",
+            )
 
 
 def _row(item: Item, setter: Typesetter, width: int, *, compact: bool) -> _Row:
@@ -86,10 +97,14 @@ def _row(item: Item, setter: Typesetter, width: int, *, compact: bool) -> _Row:
     language = language_tag(item.language) if item.language else ""
     name = setter.drawable(item.name, "item name", "name", language) or setter.drawable(item.sku, "SKU", "name") or "?"
     numbers = " · ".join(text for text in (setter.drawable(item.sku, "SKU", "name"), item.gtin) if text)
-    quantity = must_fit(setter.fit(str(item.quantity), 14, 9, _QUANTITY_W - GAP, 100), "quantity", str(item.quantity))
-    return _Row(quantity,
-                setter.block(name, 8 if compact else 9, room, max_lines=1 if compact else 3, language=language),
-                setter.block(numbers, 7, room, weight="regular") if numbers else None)
+    quantity = must_fit(
+        setter.fit([str(item.quantity)], (9, 14), _QUANTITY_W - GAP, 100), "quantity", str(item.quantity)
+    )
+    return _Row(
+        quantity,
+        setter.block(name, 8 if compact else 9, room, max_lines=1 if compact else 3, language=language),
+        setter.block(numbers, 7, room, weight="regular") if numbers else None,
+    )
 
 
 class _Pages:
@@ -110,7 +125,9 @@ class _Pages:
         for flag in content.flags if number == 1 else ():
             y = draw_band(sheet, setter, flag, 0, y, sheet.width) + GAP
         mark = content.mark if number == 1 else f"{content.mark}.{number}"
-        y, self._stamp = draw_head(sheet, setter, content.pair, mark, (content.parcel, content.parcels), paged=True, top=y)
+        y, self._stamp = draw_head(
+            sheet, setter, content.pair, mark, (content.parcel, content.parcels), paged=True, top=y
+        )
         self._sheet = sheet
         self._y = self._facts(y + GAP) if number == 1 else self._order_only(y + GAP)
         self._table_head()
@@ -154,8 +171,11 @@ class _Pages:
             self._close()
             self._start()
         if self._y + row.height > self._limit:
-            raise PaperError("paper.text-too-long", f"{row.name.lines[0].text!r} does not fit on {self._media.name}.",
-                             "Shorten the item's name, or use endless media.")
+            raise PaperError(
+                "paper.text-too-long",
+                f"{row.name.lines[0].text!r} does not fit on {self._media.name}.",
+                "Shorten the item's name, or use endless media.",
+            )
         sheet, y = self._sheet, self._y + _ROW_GAP
         sheet.text(row.quantity, MARGIN, y, _QUANTITY_W - GAP, align="right")
         left = MARGIN + _QUANTITY_W
@@ -174,14 +194,21 @@ class _Pages:
         width = self._media.dots_w - 2 * MARGIN
         language = content.language
         pieces = sum(item.quantity for item in content.items)
-        totals = setter.block(f"{both(language, 'lines')} {len(content.items)}   {both(language, 'pieces')} {pieces}", 10, width)
+        totals = setter.block(
+            f"{both(language, 'lines')} {len(content.items)}   {both(language, 'pieces')} {pieces}", 10, width
+        )
         code = encode(Symbol.QR, content.returns_url) if content.returns_url else None
         module = code.largest_module(width // 2, largest=6) if code else 0
         side = (code.width + 2 * code.quiet) * module if code else 0
         text = setter.drawable(content.returns, "returns", "name")
         returns = setter.block(text, 8, width - side) if text else None
         caption = setter.block(both(language, "returns"), 7, width - side, weight="regular") if text or code else None
-        need = totals.height + GAP + max((returns.height if returns else 0) + (caption.height + 5 if caption else 0), side) + 3 * GAP
+        need = (
+            totals.height
+            + GAP
+            + max((returns.height if returns else 0) + (caption.height + 5 if caption else 0), side)
+            + 3 * GAP
+        )
         if self._y + need > self._limit:
             self._close()
             self._start()

@@ -22,8 +22,11 @@ def verify(paper: Paper) -> None:
             _even(page.image, code)
         faults = layout_faults(page)
         if faults:
-            raise PaperError("paper.layout", f"Page {page.number} of {page.of}: {'; '.join(faults[:5])}.",
-                             "Nothing was printed. Report this paper: its layout is a defect of packbench.")
+            raise PaperError(
+                "paper.layout",
+                f"Page {page.number} of {page.of}: {'; '.join(faults[:5])}.",
+                "Nothing was printed. Report this paper: its layout is a defect of packbench.",
+            )
 
 
 def _with_quiet(image: Image.Image, code: Code) -> Image.Image:
@@ -49,16 +52,29 @@ def _is_across(image: Image.Image, box: Box) -> bool:
 def _read_back(image: Image.Image, code: Code) -> None:
     import zxingcpp
 
-    form = {"C": zxingcpp.BarcodeFormat.Code128, "Q": zxingcpp.BarcodeFormat.QRCode, "d": zxingcpp.BarcodeFormat.DataMatrix}
+    form = {
+        "C": zxingcpp.BarcodeFormat.Code128,
+        "Q": zxingcpp.BarcodeFormat.QRCode,
+        "d": zxingcpp.BarcodeFormat.DataMatrix,
+    }[code.ident[1]]
     crop = _with_quiet(image, code)
     if code.linear:  # forty rows tell as much as four hundred
         crop = crop.crop((0, crop.height // 2 - 20, crop.width, crop.height // 2 + 20)) if crop.height > 40 else crop
-    found = zxingcpp.read_barcodes(crop.convert("L"), formats=form[code.ident[1]], try_rotate=False, try_downscale=False,
-                                   try_invert=False, binarizer=zxingcpp.Binarizer.FixedThreshold)
+    found = zxingcpp.read_barcodes(
+        crop.convert("L"),
+        formats=zxingcpp.BarcodeFormats(form),
+        try_rotate=False,
+        try_downscale=False,
+        try_invert=False,
+        binarizer=zxingcpp.Binarizer.FixedThreshold,
+    )
     if not any(b.symbology_identifier == code.ident and b.bytes == code.content for b in found):
         text = code.content.decode(errors="replace")
-        raise PaperError("paper.barcode-lost", f"{text!r} does not read back from the finished picture.",
-                         "Nothing was printed. Ask for wider media or another symbology.")
+        raise PaperError(
+            "paper.barcode-lost",
+            f"{text!r} does not read back from the finished picture.",
+            "Nothing was printed. Ask for wider media or another symbology.",
+        )
 
 
 def _even(image: Image.Image, code: Code) -> None:
@@ -67,12 +83,18 @@ def _even(image: Image.Image, code: Code) -> None:
     runs = [len(list(group)) for _, group in groupby(middle)]
     text = code.content.decode(errors="replace")
     if code.linear and (runs[0] < code.quiet or runs[-1] < code.quiet):
-        raise PaperError("paper.layout", f"the quiet zone of {text!r} is not white.",
-                         "Nothing was printed. Report this paper: its layout is a defect of packbench.")
+        raise PaperError(
+            "paper.layout",
+            f"the quiet zone of {text!r} is not white.",
+            "Nothing was printed. Report this paper: its layout is a defect of packbench.",
+        )
     uneven = [run for run in runs[1:-1] if run % code.module]
     if uneven:
-        raise PaperError("paper.bars-uneven", f"{text!r} has bars of {min(uneven)} dots where a module is {code.module}.",
-                         "Nothing was printed. Report this paper: its bars are a defect of packbench.")
+        raise PaperError(
+            "paper.bars-uneven",
+            f"{text!r} has bars of {min(uneven)} dots where a module is {code.module}.",
+            "Nothing was printed. Report this paper: its bars are a defect of packbench.",
+        )
 
 
 def layout_faults(page: Page) -> list[str]:
@@ -87,12 +109,14 @@ def layout_faults(page: Page) -> list[str]:
     ordered = sorted(page.placed, key=lambda thing: thing.ink[1])
     for i, one in enumerate(ordered):
         reach = max(one.ink[3], one.field[3] if one.kind == "code" else 0)
-        for other in ordered[i + 1:]:
+        for other in ordered[i + 1 :]:
             if other.ink[1] >= reach and other.kind != "code":
                 continue
             if _collide(one, other):
-                faults.append(f"{one.text or one.kind!r} and {other.text or other.kind!r} overlap "
-                              f"at {millimetres(other.ink[0])}, {millimetres(other.ink[1])} mm")
+                faults.append(
+                    f"{one.text or one.kind!r} and {other.text or other.kind!r} overlap "
+                    f"at {millimetres(other.ink[0])}, {millimetres(other.ink[1])} mm"
+                )
     return faults
 
 
