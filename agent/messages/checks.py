@@ -28,7 +28,7 @@ _INLINE_MAX = 32 * 1024
 _canonical = msgspec.json.Encoder(order="sorted")
 
 
-class Refusal(Exception):
+class MessageError(Exception):
     """A message can't be used: a stable code, and a sentence for the one who sent it."""
 
     def __init__(self, code: str, detail: str) -> None:
@@ -41,10 +41,10 @@ def tidy(payload: bytes) -> bytes:
     """Return the payload without byte order mark and trailing NULs, its text in NFC.
 
     Senders that count the C string's end or save as "UTF-8 with signature" are common; both are harmless.
-    Raises Refusal for what is too large, is not UTF-8 or holds control characters.
+    Raises MessageError for what is too large, is not UTF-8 or holds control characters.
     """
     if len(payload) > MAX_BYTES:
-        raise Refusal("message.too-large", f"{len(payload)} bytes; the limit is {MAX_BYTES}.")
+        raise MessageError("message.too-large", f"{len(payload)} bytes; the limit is {MAX_BYTES}.")
     body = payload.removeprefix(_BOM).rstrip(b"\0 \r\n\t")
     if body.isascii() and b"\\u" not in body:
         return body
@@ -53,13 +53,13 @@ def tidy(payload: bytes) -> bytes:
             body = msgspec.json.encode(msgspec.json.decode(body))
         text = body.decode()
     except UnicodeDecodeError as error:
-        raise Refusal("message.not-utf8", f"byte {error.start} is not UTF-8.") from error
+        raise MessageError("message.not-utf8", f"byte {error.start} is not UTF-8.") from error
     except msgspec.DecodeError as error:
-        raise Refusal("message.not-json", f"{error}.") from error
+        raise MessageError("message.not-json", f"{error}.") from error
     except RecursionError as error:
-        raise Refusal("message.too-deep", "nested deeper than any message of the contract.") from error
+        raise MessageError("message.too-deep", "nested deeper than any message of the contract.") from error
     if b"\\u00" in body and _ESCAPED_CONTROL.search(body):
-        raise Refusal("text.control-character", "a text holds a control character (U+0000 to U+001F, U+007F).")
+        raise MessageError("text.control-character", "a text holds a control character (U+0000 to U+001F, U+007F).")
     return body if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text).encode()
 
 
@@ -78,21 +78,21 @@ def plain(text: str) -> str:
 def check_job(job: Job, *, entities: bool) -> Job:
     """Return the job with empty lines dropped and equal SKUs added up. `entities` says that a text may hold `&...;`.
 
-    Lines of quantity 0 are what a partial refund leaves behind. Raises Refusal.
+    Lines of quantity 0 are what a partial refund leaves behind. Raises MessageError.
     """
     if job.order.part > job.order.of:
-        raise Refusal("job.order-part", f"order.part is {job.order.part} of {job.order.of}.")
+        raise MessageError("job.order-part", f"order.part is {job.order.part} of {job.order.of}.")
     if job.expires is not UNSET:
         check_time("expires", job.expires)
     for sscc in job.sscc:
         if not has_check_digit(sscc):
-            raise Refusal("job.sscc-check-digit", f"{sscc} does not end in its check digit.")
+            raise MessageError("job.sscc-check-digit", f"{sscc} does not end in its check digit.")
     if len(set(job.sscc)) < len(job.sscc):
-        raise Refusal("job.sscc-twice", "an SSCC is listed twice; each parcel needs its own.")
+        raise MessageError("job.sscc-twice", "an SSCC is listed twice; each parcel needs its own.")
     check_papers(job.papers)
     items = merged(job.items)
     if not items:
-        raise Refusal("job.no-items", "no line has a quantity above 0.")
+        raise MessageError("job.no-items", "no line has a quantity above 0.")
     if entities:
         ship_to = readable(job.ship_to)
         return replace(job, items=tuple(replace(item, name=plain(item.name)) for item in items), ship_to=ship_to)
@@ -100,7 +100,7 @@ def check_job(job: Job, *, entities: bool) -> Job:
 
 
 def merged(items: tuple[Item, ...]) -> tuple[Item, ...]:
-    """Return the lines without quantity 0, each SKU once. Raises Refusal when a sum leaves the allowed range."""
+    """Return the lines without quantity 0, each SKU once. Raises MessageError when a sum leaves the allowed range."""
     if all(item.qty for item in items) and len({item.sku for item in items}) == len(items):
         return items
     lines: dict[str, Item] = {}
@@ -110,7 +110,7 @@ def merged(items: tuple[Item, ...]) -> tuple[Item, ...]:
             lines[item.sku] = replace(first, qty=first.qty + item.qty) if first else item
     too_many = next((line.sku for line in lines.values() if line.qty > 9_999), None)
     if too_many is not None:
-        raise Refusal("field.range", f"the lines of SKU {too_many} add up to more than 9999.")
+        raise MessageError("field.range", f"the lines of SKU {too_many} add up to more than 9999.")
     return tuple(lines.values())
 
 
@@ -121,31 +121,32 @@ def readable(address: Address) -> Address:
 
 
 def check_papers(papers: Iterable[Paper]) -> None:
-    """Check what must fit together in papers. Raises Refusal."""
+    """Check what must fit together in papers. Raises MessageError."""
     seen: set[str] = set()
     for paper in papers:
         if paper.id in seen:
-            raise Refusal("paper.id-twice", f"paper id {paper.id} is listed twice.")
+            raise MessageError("paper.id-twice", f"paper id {paper.id} is listed twice.")
         seen.add(paper.id)
         file = paper.file
         if file is UNSET:
             continue
         if paper.data is not UNSET:
-            raise Refusal("paper.data-and-file", f"paper {paper.id} has `data` and `file`; only one can be printed.")
+            raise MessageError("paper.data-and-file", f"paper {paper.id} has `data` and `file`; one is too many.")
         by_url = file.url is not UNSET and file.sha256 is not UNSET and file.bytes is not UNSET
         if by_url == (file.inline is not UNSET):
-            raise Refusal("paper.file-incomplete",
-                          f"the file of paper {paper.id} needs either `inline`, or `url`, `sha256` and `bytes`.")
+            raise MessageError("paper.file-incomplete",
+                               f"the file of paper {paper.id} needs either `inline`, or `url`, `sha256` and `bytes`.")
         if file.inline is not UNSET and len(file.inline) > _INLINE_MAX * 4 // 3 + 4:
-            raise Refusal("paper.file-too-large", f"the inline file of paper {paper.id} is over {_INLINE_MAX} bytes.")
+            raise MessageError("paper.file-too-large",
+                               f"the inline file of paper {paper.id} is over {_INLINE_MAX} bytes.")
 
 
 def check_time(field: str, text: str) -> None:
-    """Check that a timestamp names a day and a time that exist. Raises Refusal."""
+    """Check that a timestamp names a day and a time that exist. Raises MessageError."""
     try:
         datetime.fromisoformat(text)
     except ValueError as error:
-        raise Refusal("field.time", f"`{field}`: {error}.") from error
+        raise MessageError("field.time", f"`{field}`: {error}.") from error
 
 
 def digest_of(job: Job) -> str:

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from agent.messages import topics
-from agent.messages.checks import Refusal, check_job, check_papers, digest_of, tidy
+from agent.messages.checks import MessageError, check_job, check_papers, digest_of, tidy
 from agent.station.events import (
     DecisionMade,
     Delivery,
@@ -82,11 +82,11 @@ class Here(Struct, frozen=True):
     at_ms: int
 
     def check_ours(self, station: str | UnsetType, site: str | UnsetType) -> None:
-        """Check that work is for this station of this site, whatever the broker allowed. Raises Refusal."""
+        """Check that work is for this station of this site, whatever the broker allowed. Raises MessageError."""
         if station not in (UNSET, self.station):
-            raise Refusal("job.not-ours", f"it is for station {station}; this is {self.station}.")
+            raise MessageError("job.not-ours", f"it is for station {station}; this is {self.station}.")
         if site not in (UNSET, self.site):
-            raise Refusal("job.not-ours", f"it is for site {site}; this station works for {self.site}.")
+            raise MessageError("job.not-ours", f"it is for site {site}; this station works for {self.site}.")
 
 
 def decode(
@@ -99,7 +99,7 @@ def decode(
     leaf = topics.leaf_of(topic, station_id=station, site_id=site)
     try:
         return _reader(leaf, retained=retained)(tidy(payload), here)
-    except Refusal as refusal:
+    except MessageError as refusal:
         # Another station's job is not ours to reject, and a retained copy says nothing about the job itself.
         silent = leaf != "job/assign" or refusal.code in ("job.not-ours", "message.retained")
         job, rev = ("", 0) if silent else named_job(payload)
@@ -108,11 +108,11 @@ def decode(
 
 
 def _reader(leaf: str, *, retained: bool) -> Callable[[bytes, Here], Event]:
-    """Return what reads the messages of one topic. Raises Refusal."""
+    """Return what reads the messages of one topic. Raises MessageError."""
     if leaf not in _READERS:
-        raise Refusal("message.topic", "nothing is expected on this topic.")
+        raise MessageError("message.topic", "nothing is expected on this topic.")
     if retained:
-        raise Refusal("message.retained", "work is never retained: it would come again after every reconnect.")
+        raise MessageError("message.retained", "work is never retained: it would come again after every reconnect.")
     return _READERS[leaf]
 
 
@@ -123,7 +123,7 @@ def named_job(payload: bytes) -> tuple[str, int]:
     """
     try:
         body = msgspec.json.decode(tidy(payload))
-    except (Refusal, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (MessageError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return "", 0
     if not isinstance(body, dict):
         return "", 0
@@ -133,17 +133,17 @@ def named_job(payload: bytes) -> tuple[str, int]:
 
 
 def _read(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T:
-    """Return the decoded message. Raises Refusal with the code of what is wrong."""
+    """Return the decoded message. Raises MessageError with the code of what is wrong."""
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise Refusal(_field_code(str(error)), f"{error}.") from error
+        raise MessageError(_field_code(str(error)), f"{error}.") from error
     except msgspec.DecodeError as error:
-        raise Refusal("message.not-json", f"{error}.") from error
+        raise MessageError("message.not-json", f"{error}.") from error
     except UnicodeDecodeError as error:
-        raise Refusal("message.not-utf8", f"byte {error.start} is not UTF-8.") from error
+        raise MessageError("message.not-utf8", f"byte {error.start} is not UTF-8.") from error
     except RecursionError as error:
-        raise Refusal("message.too-deep", "nested deeper than any message of the contract.") from error
+        raise MessageError("message.too-deep", "nested deeper than any message of the contract.") from error
 
 
 def _field_code(words: str) -> str:

@@ -76,7 +76,7 @@ class Outbox:
         return self._seq
 
     def adopt(self, rows: Iterable[tuple[int, str, str, bytes, int]]) -> int:
-        """Take over rows (priority, kind, id, body, wall_ms) of a salvaged store; return how many. They keep their ids."""
+        """Take over rows (priority, kind, id, body, wall_ms) of a salvaged store; return how many. Their ids stay."""
         count = 0
         for priority, kind, old_id, body, wall_ms in rows:
             self._seq += 1
