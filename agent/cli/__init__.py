@@ -36,6 +36,13 @@ class LazyGroup(click.Group):
 
 # One row a command: where it lives, and its one line of help. `--help` reads this table and imports nothing.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("agent.cli.station:run", "Run the station; systemd starts this."),
+    "watch": ("agent.cli.station:watch", "The packer's screen: what to do now, the weight live."),
+    "status": ("agent.cli.station:status", "How the station is: link, devices, parcels, store."),
+    "press": ("agent.cli.station:press", "Press the packer's button from here."),
+    "demo": ("agent.cli.demo:demo", "A shift in a minute on simulated hardware, with an audit."),
+    "bench": ("agent.cli.bench:bench", "Simulate a station's hardware as a process of its own."),
+    "hands": ("agent.cli.bench:hands", "Do something at a simulated bench."),
     "scale": ("agent.cli.scale:group", "Watch, record and replay the load cell."),
     "barcode": ("agent.cli.barcode:group", "Read barcodes from pictures."),
     "camera": ("agent.cli.camera:group", "Measure boxes from pictures."),
