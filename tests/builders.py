@@ -1,0 +1,163 @@
+"""Readable defaults for tests: a job, a box's weight, settings, and a station that is driven event by event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec.structs import replace
+
+from agent.station import facts as told
+from agent.station.events import (
+    Acknowledge,
+    AgentStarted,
+    CodesSeen,
+    DecisionMade,
+    Delivery,
+    DropFacts,
+    JobAssigned,
+    JobCancelled,
+    KnownJob,
+    LabelArrived,
+    SaveJob,
+    SavePapers,
+    SaveParcel,
+    SavePrint,
+    SendPage,
+    Tell,
+    WeightStable,
+)
+from agent.station.machine import step
+from agent.station.state import State, sha256_hex
+from agent.station.values import Job, Parcel, Print, Weight
+from firmware_config.settings import Settings, parse
+
+if TYPE_CHECKING:
+    from agent.station.events import Event
+
+
+def settings(**station: Any) -> Settings:
+    """Return settings with one simulated device of each kind."""
+    return parse({
+        "station": {"id": "st-1", "site": "ams1", **station}, "broker": {"url": "mqtt://localhost"}, "bench": "/nowhere",
+        "scale": {"driver": "bench"}, "camera": {"driver": "bench"}, "printer": {"driver": "bench"},
+    }, "test")
+
+
+def job_payload(job: str = "J-1", **more: Any) -> dict[str, Any]:
+    """Return a whole job as it comes over the wire: a slip, a label after weighing, two SKUs."""
+    return {
+        "job": job, "rev": 1, "station": "st-1", "site": "ams1", "order": {"id": f"O-{job}"},
+        "ship_to": {"name": "Ada Lovelace", "city": "Amsterdam", "country": "NL", "postcode": "1012 AB",
+                    "lines": ["Damrak 1"]},
+        "items": [{"sku": "MUG", "name": "Mug, blue", "qty": 2}, {"sku": "TEA", "name": "Green tea", "qty": 1}],
+        "papers": [{"id": "slip", "role": "slip"}, {"id": "label", "role": "label", "data": {"tracking": f"TRK{job}"}}],
+        "match": [job], **more,
+    }
+
+
+def a_job(job: str = "J-1", **more: Any) -> Job:
+    """Return a job as the core sees it."""
+    return msgspec.convert(job_payload(job, **more), Job)
+
+
+def grams(value_g: float) -> Weight:
+    """Return a quick stable weight."""
+    return Weight(value_g=value_g, u95_g=2.0)
+
+
+@dataclass
+class Bench:
+    """A station's core with a store in memory: `send` an event, look at what came of it."""
+
+    config: Settings = field(default_factory=settings)
+    state: State = field(default_factory=State)
+    jobs: dict[str, KnownJob] = field(default_factory=dict)
+    parcels: dict[str, Parcel] = field(default_factory=dict)
+    pages: dict[int, Print] = field(default_factory=dict)
+    facts: list[told.Fact] = field(default_factory=list)
+    acknowledged: list[int] = field(default_factory=list)
+    now_ms: int = 0
+    boot: int = 0
+    outbox: list[Print] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin another life on the same store."""
+        self.boot += 1
+        self.outbox = []
+        self.send(AgentStarted(at_ms=self.now_ms, store_id="7d0f", boot=self.boot))
+
+    def send(self, event: Event) -> None:
+        """Step the core and keep what it wants kept."""
+        self.now_ms = max(self.now_ms + 1, event.at_ms)
+        self.state, records, effects = step(self.state, replace(event, at_ms=self.now_ms), self.config)
+        for record in records:
+            match record:
+                case SaveJob():
+                    old = self.jobs.get(record.id)
+                    made = old.parcels if old else 0
+                    self.jobs[record.id] = KnownJob(
+                        id=record.id, rev=record.rev, state=record.state,
+                        digest=record.digest or (old.digest if old else ""),
+                        job=record.job or (old.job if old else None), parcels=made,
+                    )
+                case SaveParcel(parcel=parcel):
+                    if parcel.id not in self.parcels:
+                        self.jobs[parcel.job] = replace(self.jobs[parcel.job], parcels=self.jobs[parcel.job].parcels + 1)
+                    self.parcels[parcel.id] = parcel
+                case SavePrint(print=page):
+                    self.pages[page.no] = page
+                case Tell(fact=fact):
+                    self.facts.append(fact)
+                case SavePapers() | DropFacts():
+                    pass
+        for effect in effects:
+            match effect:
+                case Acknowledge(delivery=delivery):
+                    self.acknowledged.append(delivery.mid)
+                case SendPage(print=page):
+                    self.outbox.append(page)
+
+    def assign(self, job: Job, mid: int = 1) -> None:
+        """The OMS sends a job."""
+        digest = sha256_hex(msgspec.json.encode(job))
+        self.send(JobAssigned(at_ms=0, job=job, digest=digest, delivery=Delivery(1, mid), known=self.jobs.get(job.job)))
+
+    def cancel(self, job: str, rev: int = 1) -> None:
+        """The OMS takes a job back."""
+        self.send(JobCancelled(at_ms=0, job=job, rev=rev, delivery=Delivery(1, 2), known=self.jobs.get(job)))
+
+    def decide(self, parcel: str, verdict: Any) -> None:
+        """The OMS decides about a held parcel."""
+        self.send(DecisionMade(at_ms=0, parcel=parcel, verdict=verdict, delivery=Delivery(1, 3),
+                               known=self.jobs.get(parcel.rpartition("/")[0]), known_parcel=self.parcels.get(parcel)))
+
+    def send_label(self, parcel: str, tracking: str = "TRK-9") -> None:
+        """The OMS sends a parcel's label."""
+        papers = a_job(papers=[{"id": "bought", "role": "label", "data": {"tracking": tracking}}]).papers
+        self.send(LabelArrived(at_ms=0, parcel=parcel, rev=1, papers=papers, delivery=Delivery(1, 4),
+                               known=self.jobs.get(parcel.rpartition("/")[0]), known_parcel=self.parcels.get(parcel)))
+
+    def weigh(self, value_g: float) -> None:
+        """A box stands still on the platform."""
+        self.send(WeightStable(at_ms=0, gross=grams(value_g)))
+
+    def see(self, *codes: str, visit: int | None = None) -> None:
+        """The camera reads these codes: job codes, or the marks of pages."""
+        jobs = tuple(known for known in self.jobs.values()
+                     if known.id in codes or (known.job and set(known.job.match) & set(codes)))
+        prints = tuple((page, self.parcels.get(page.parcel)) for page in self.pages.values() if page.mark in codes)
+        number = visit if visit is not None else (self.state.box.visit if self.state.box else 0)
+        self.send(CodesSeen(at_ms=0, visit=number, codes=codes, jobs=jobs, prints=prints))
+
+    def page_of(self, job: str, role: str) -> Print:
+        """Return the newest page of a job with this role."""
+        return [page for page in self.pages.values() if page.job == job and page.role == role][-1]
+
+    def told(self, kind: type[told.Fact]) -> list[Any]:
+        """Return the facts of one kind, oldest first."""
+        return [fact for fact in self.facts if isinstance(fact, kind)]
