@@ -87,7 +87,7 @@ def sscc(extension: int, company_prefix: str, serial: int) -> str:
     Raises ValueError when the numbers do not fit into 17 digits.
 
     >>> sscc(3, "4012345", 1)
-    '340123450000000018'
+    '340123450000000017'
     """
     width = 16 - len(company_prefix)
     if not (0 <= extension <= 9 and is_digits(company_prefix) and 0 <= serial < 10 ** max(0, width)):
@@ -99,8 +99,8 @@ def sscc(extension: int, company_prefix: str, serial: int) -> str:
 def sscc_of(text: str) -> str | None:
     """Return the SSCC inside `text` (18 digits, or an element string that begins with 00), or None if it is not right.
 
-    >>> sscc_of("00340123450000000018")
-    '340123450000000018'
+    >>> sscc_of("00340123450000000017")
+    '340123450000000017'
     """
     digits = text[2:20] if text.startswith("00") and len(text) >= 20 else text
     return digits if len(digits) == 18 and has_check_digit(digits) else None
@@ -110,7 +110,7 @@ def sscc_of(text: str) -> str | None:
 class Elements:
     """An element string taken apart: (identifier, value) pairs in their order, and why it stopped, or empty.
 
-    `error` is `unknown-identifier`, `too-short`, `not-digits`, `check-digit` or `unparsed-rest`; `rest` is what could not be
+    `error` is `unknown_identifier`, `too_short`, `not_digits`, `check_digit` or `unparsed_rest`; `rest` is what could not be
     taken apart. The pairs before the trouble are kept: a scanner that drops separators still tells the GTIN.
     """
 
@@ -121,3 +121,92 @@ class Elements:
     def get(self, identifier: str) -> str | None:
         """Return the value of the first pair with this application identifier, or None."""
         return next((value for found, value in self.pairs if found == identifier), None)
+
+
+def elements(text: str, *, separators: str = FNC1) -> Elements:
+    """Return the parts of a GS1 element string, as plain text without symbology identifier and parentheses.
+
+    `separators` are the characters that a scanner sends for FNC1; a site whose scanner sends `|` says so. A value without
+    separator behind it takes all that its identifier allows, as the standard says: nothing is guessed.
+
+    >>> elements("010703206980498815210526100329").pairs
+    (('01', '07032069804988'), ('15', '210526'), ('10', '0329'))
+    >>> elements("1022222222222222222222aaa")
+    Elements(pairs=(('10', '22222222222222222222'),), error='unparsed_rest', rest='aaa')
+    """
+    pairs: list[tuple[str, str]] = []
+    rest = text.lstrip(separators)
+    while rest:
+        kind = _kind_of(rest)
+        if kind is None:
+            return Elements(tuple(pairs), "unparsed_rest" if pairs else "unknown_identifier", rest)
+        identifier, least, most, digits = kind
+        body = rest[len(identifier):len(identifier) + most]
+        end = min((body.find(mark) for mark in separators if mark in body), default=len(body))
+        value = body[:end]
+        error = _fault(identifier, value, least, digits=digits)
+        if error:
+            return Elements(tuple(pairs), error, rest)
+        pairs.append((identifier, value))
+        rest = rest[len(identifier) + len(value):].lstrip(separators)
+    return Elements(tuple(pairs))
+
+
+def symbology_identifier(text: str) -> tuple[str, str]:
+    """Return the AIM symbology identifier that a scanner put in front (ISO/IEC 15424), or an empty string, and the rest.
+
+    >>> symbology_identifier("]C100340123450000000017")
+    (']C1', '00340123450000000017')
+    """
+    found = _IDENTIFIER.match(text)
+    return (found[0], text[3:]) if found else ("", text)
+
+
+GS1_IDENTIFIERS = frozenset({"]C1", "]e0", "]d2", "]Q3", "]J1"})
+"""What GS1-128, DataBar, GS1 DataMatrix, GS1 QR and GS1 DotCode say of themselves."""
+
+_IDENTIFIER = re.compile(r"\][A-Za-z][0-9A-Za-z]")
+_WITH_CHECK_DIGIT = frozenset({"00", "01", "02", "410", "411", "412", "413", "414", "415", "416", "417", "8017", "8018"})
+
+# Application identifiers (General Specifications, section 3): pattern with `n` for the digit that says the decimals,
+# least and most characters, and whether all of them are digits.
+_KINDS: tuple[tuple[str, int, int, bool], ...] = (
+    ("00", 18, 18, True), ("01", 14, 14, True), ("02", 14, 14, True), ("03", 14, 14, True), ("10", 1, 20, False),
+    *((f"{number}", 6, 6, True) for number in (11, 12, 13, 15, 16, 17)), ("20", 2, 2, True), ("21", 1, 20, False),
+    ("22", 1, 20, False), ("235", 1, 28, False), ("240", 1, 30, False), ("241", 1, 30, False), ("242", 1, 6, True),
+    ("243", 1, 20, False), ("250", 1, 30, False), ("251", 1, 30, False), ("253", 13, 30, False), ("254", 1, 20, False),
+    ("255", 13, 25, True), ("30", 1, 8, True), *((f"{number}n", 6, 6, True) for number in range(310, 317)),
+    *((f"{number}n", 6, 6, True) for number in (*range(320, 338), *range(340, 358), *range(360, 370))),
+    ("37", 1, 8, True), ("390n", 1, 15, True), ("391n", 4, 18, True), ("392n", 1, 15, True), ("393n", 4, 18, True),
+    ("394n", 4, 4, True), ("395n", 6, 6, True), ("400", 1, 30, False), ("401", 1, 30, False), ("402", 17, 17, True),
+    ("403", 1, 30, False), *((f"{number}", 13, 13, True) for number in range(410, 418)), ("420", 1, 20, False),
+    ("421", 4, 12, False), ("422", 3, 3, True), ("423", 3, 15, True), ("424", 3, 3, True), ("425", 3, 15, True),
+    ("426", 3, 3, True), ("427", 1, 3, False), *((f"{number}", 1, 70, False) for number in range(4300, 4321)),
+    ("7001", 13, 13, True), ("7002", 1, 30, False), ("7003", 10, 10, True), ("7004", 1, 4, True), ("7005", 1, 12, False),
+    ("7006", 6, 6, True), ("7007", 6, 12, True), ("8001", 14, 14, True), ("8002", 1, 20, False), ("8003", 14, 30, False),
+    ("8004", 1, 30, False), ("8005", 6, 6, True), ("8006", 18, 18, True), ("8007", 1, 34, False), ("8008", 8, 12, True),
+    ("8010", 1, 30, False), ("8011", 1, 12, True), ("8012", 1, 20, False), ("8013", 1, 25, False), ("8017", 18, 18, True),
+    ("8018", 18, 18, True), ("8019", 1, 10, True), ("8020", 1, 25, False), ("8110", 1, 70, False), ("8200", 1, 70, False),
+    ("90", 1, 30, False), *((f"{number}", 1, 90, False) for number in range(91, 100)),
+)
+_BY_IDENTIFIER = {pattern.rstrip("n"): (pattern, least, most, digits) for pattern, least, most, digits in _KINDS}
+
+
+def _kind_of(text: str) -> tuple[str, int, int, bool] | None:
+    """The identifier at the beginning of `text` with its least and most characters and whether they are digits."""
+    for length in (2, 3, 4):
+        pattern, least, most, digits = _BY_IDENTIFIER.get(text[:length], ("", 0, 0, False))
+        whole = text[:len(pattern)]
+        if pattern and len(whole) == len(pattern) and is_digits(whole):
+            return whole, least, most, digits
+    return None
+
+
+def _fault(identifier: str, value: str, least: int, *, digits: bool) -> str:
+    if len(value) < least:
+        return "too_short"
+    if digits and not is_digits(value):
+        return "not_digits"
+    if identifier in _WITH_CHECK_DIGIT and not has_check_digit(value):
+        return "check_digit"
+    return ""
