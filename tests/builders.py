@@ -12,6 +12,7 @@ from agent.station import facts as told
 from agent.station.events import (
     Acknowledge,
     AgentStarted,
+    BuryMessage,
     CodesSeen,
     DecisionMade,
     Delivery,
@@ -113,7 +114,7 @@ class Bench:
                     self.pages[page.no] = page
                 case Tell(fact=fact):
                     self.facts.append(fact)
-                case SavePapers() | DropFacts():
+                case SavePapers() | DropFacts() | BuryMessage():
                     pass
         for effect in effects:
             match effect:
@@ -157,6 +158,18 @@ class Bench:
     def page_of(self, job: str, role: str) -> Print:
         """Return the newest page of a job with this role."""
         return [page for page in self.pages.values() if page.job == job and page.role == role][-1]
+
+    def parcel_state(self, parcel: str) -> str:
+        """Return how a parcel is, in one word."""
+        return self.parcels[parcel].state
+
+    def job_state(self, job: str) -> str:
+        """Return how a job is, in one word."""
+        return self.jobs[job].state
+
+    def page_state(self, number: int) -> str:
+        """Return how a page of the ledger is, in one word."""
+        return self.pages[number].state
 
     def told(self, kind: type[told.Fact]) -> list[Any]:
         """Return the facts of one kind, oldest first."""

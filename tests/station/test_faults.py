@@ -35,13 +35,13 @@ def test_a_box_lifted_before_the_proof_is_unproven_and_proven_later() -> None:
     bench = Bench()
     mark = labelled(bench, "J-1", 900)
     bench.send(PlatformCleared(at_ms=0))
-    assert bench.parcels["J-1/1"].state == "unproven"
+    assert bench.parcel_state("J-1/1") == "unproven"
     assert bench.told(StockMoved) == []
 
     bench.weigh(903)
     bench.see(mark)
     bench.see(mark)
-    assert bench.parcels["J-1/1"].state == "closed"
+    assert bench.parcel_state("J-1/1") == "closed"
 
 
 @pytest.mark.parametrize(("proof", "ends"), [("required", "unproven"), ("preferred", "closed"), ("off", "closed")])
@@ -49,7 +49,7 @@ def test_the_site_decides_what_a_missing_proof_means(proof: str, ends: str) -> N
     bench = Bench(config=settings(proof=proof))
     labelled(bench, "J-1", 900)
     bench.send(PlatformCleared(at_ms=0))
-    assert bench.parcels["J-1/1"].state == ends
+    assert bench.parcel_state("J-1/1") == ends
 
 
 def test_two_swapped_labels_are_caught_by_weight_and_by_sight() -> None:
@@ -60,7 +60,7 @@ def test_two_swapped_labels_are_caught_by_weight_and_by_sight() -> None:
 
     bench.see(first)
     assert view(bench.state).code == "label.wrong-box", "the first box's label on the second, seen at once"
-    assert bench.parcels["J-2/1"].state == "labelled"
+    assert bench.parcel_state("J-2/1") == "labelled"
     bench.send(PlatformCleared(at_ms=0))
 
     bench.weigh(900)
@@ -85,12 +85,12 @@ def test_an_overweight_parcel_is_held_and_released_by_the_oms() -> None:
     bench.weigh(1_200)
     bench.see("J-1")
     assert bench.parcels["J-1/1"].reasons == ("parcel.overweight",)
-    assert bench.jobs["J-1"].state == "held"
+    assert bench.job_state("J-1") == "held"
     assert not [page for page in bench.pages.values() if page.role == "label"]
 
     bench.decide("J-1/1", "release")
     assert bench.page_of("J-1", "label").parcel == "J-1/1"
-    assert bench.jobs["J-1"].state == "open"
+    assert bench.job_state("J-1") == "open"
 
 
 def test_a_held_parcel_can_be_repacked_and_its_number_is_never_used_again() -> None:
@@ -108,14 +108,14 @@ def test_a_held_parcel_can_be_repacked_and_its_number_is_never_used_again() -> N
 def test_a_page_under_way_at_a_crash_is_asked_about_and_never_printed_silently_again() -> None:
     bench = Bench()
     bench.assign(a_job())
-    assert bench.pages[1].state == "sending"
+    assert bench.page_state(1) == "sending"
     bench.restart()
-    assert bench.pages[1].state == "in-doubt"
+    assert bench.page_state(1) == "in-doubt"
     assert bench.outbox == []
     assert view(bench.state).sentence == "Did the slip of J-1 come out?"
 
     bench.send(ButtonPressed(at_ms=0))
-    assert (bench.pages[1].state, bench.pages[1].code) == ("printed", "print.packer-has-it")
+    assert (bench.page_state(1), bench.pages[1].code) == ("printed", "print.packer-has-it")
     assert [fact.state for fact in bench.told(PrintChanged)] == ["in-doubt", "printed"]
 
 
@@ -124,7 +124,7 @@ def test_a_long_press_voids_the_doubtful_page_and_prints_a_marked_copy() -> None
     bench.assign(a_job())
     bench.send(PageDoubtful(at_ms=0, print_no=1, code="printer.silent"))
     bench.send(ButtonPressed(at_ms=0, long=True))
-    assert bench.pages[1].state == "void"
+    assert bench.page_state(1) == "void"
     assert (bench.pages[2].state, bench.pages[2].copy_of) == ("sending", 1)
     assert bench.pages[2].mark != bench.pages[1].mark
 
@@ -138,10 +138,10 @@ def test_a_label_in_doubt_is_settled_by_being_seen() -> None:
     page = bench.page_of("J-1", "label")
     bench.send(PageDoubtful(at_ms=0, print_no=page.no, code="printer.silent"))
     bench.see(page.mark)
-    assert bench.pages[page.no].state == "printed"
+    assert bench.page_state(page.no) == "printed"
     bench.see(page.mark)
     bench.see(page.mark)
-    assert bench.parcels["J-1/1"].state == "closed"
+    assert bench.parcel_state("J-1/1") == "closed"
 
 
 def test_a_broken_printer_keeps_the_page_and_prints_it_once_when_it_is_back() -> None:
@@ -152,7 +152,7 @@ def test_a_broken_printer_keeps_the_page_and_prints_it_once_when_it_is_back() ->
     bench.send(DeviceRecovered(at_ms=0, device="printer"))
     assert [page.no for page in bench.outbox] == [1]
     bench.send(PageNotPrinted(at_ms=0, print_no=1, code="printer.cover-open"))
-    assert bench.pages[1].state == "queued"
+    assert bench.page_state(1) == "queued"
     bench.send(DeviceRecovered(at_ms=0, device="printer"))
     assert [page.no for page in bench.outbox] == [1, 1]
 
@@ -198,12 +198,12 @@ def test_a_label_on_request_waits_for_the_oms_while_the_bench_goes_on() -> None:
     assert [fact.parcel for fact in bench.told(LabelWanted)] == ["J-1/1"]
     assert view(bench.state).code == "label.waiting"
     bench.send(PlatformCleared(at_ms=0))
-    assert bench.parcels["J-1/1"].state == "open"
+    assert bench.parcel_state("J-1/1") == "open"
 
     bench.send_label("J-1/1")
     page = bench.page_of("J-1", "label")
     bench.send(PagePrinted(at_ms=0, print_no=page.no))
-    assert bench.parcels["J-1/1"].state == "unproven"
+    assert bench.parcel_state("J-1/1") == "unproven"
     assert bench.parcels["J-1/1"].tracking == "TRK-9"
 
 
@@ -225,16 +225,16 @@ def test_a_weight_that_changes_after_the_judgement_holds_the_parcel_until_it_is_
     bench.weigh(1_500)
     assert bench.parcels["J-1/1"].reasons == ("parcel.weight-changed",)
     bench.weigh(902)
-    assert bench.parcels["J-1/1"].state == "unproven"
+    assert bench.parcel_state("J-1/1") == "unproven"
 
 
 def test_an_expired_job_is_never_started_once_the_clock_is_trusted() -> None:
     bench = Bench()
     late = a_job(expires="2026-01-01T00:00:00Z")
     bench.assign(late)
-    assert bench.jobs["J-1"].state == "open", "an untrusted clock ends nothing"
+    assert bench.job_state("J-1") == "open", "an untrusted clock ends nothing"
     bench.send(TimePassed(at_ms=0, wall_ms=1_800_000_000_000, time_ok=True, expired=(bench.jobs["J-1"],)))
-    assert bench.jobs["J-1"].state == "expired"
+    assert bench.job_state("J-1") == "expired"
     bench.assign(a_job("J-2", expires="2026-01-01T00:00:00Z"))
-    assert bench.jobs["J-2"].state == "expired"
+    assert bench.job_state("J-2") == "expired"
     assert [fact.state for fact in bench.told(ParcelChanged)] == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agent.station.events import LoadAppeared, PagePrinted, PlatformCleared
 from agent.station.facts import JobChanged, ParcelChanged, StockMoved
+from agent.station.values import Refused
 from agent.station.view import look, view
 from tests.builders import Bench, a_job
 
@@ -16,7 +17,7 @@ def test_a_job_becomes_a_closed_parcel() -> None:
     assert bench.acknowledged == [1]
     assert [(page.role, page.job, page.state) for page in bench.outbox] == [("slip", "J-1", "sending")]
     bench.send(PagePrinted(at_ms=0, print_no=1))
-    assert bench.pages[1].state == "printed"
+    assert bench.page_state(1) == "printed"
 
     bench.send(LoadAppeared(at_ms=0))
     assert view(bench.state).sentence == "Weighing ..."
@@ -30,18 +31,18 @@ def test_a_job_becomes_a_closed_parcel() -> None:
     bench.see(bench.page_of("J-1", "slip").mark, "J-1")
     parcel = bench.parcels["J-1/1"]
     assert (parcel.state, parcel.gross.value_g, parcel.tracking) == ("open", 1840, "TRKJ-1")
-    assert parcel.dims.height.refused == "camera.not-calibrated"
+    assert parcel.dims.height == Refused(refused="camera.not-calibrated")
     assert bench.outbox[-1].role == "label"
 
     bench.send(PagePrinted(at_ms=0, print_no=2))
-    assert bench.parcels["J-1/1"].state == "labelled"
+    assert bench.parcel_state("J-1/1") == "labelled"
     assert view(bench.state).sentence == "Stick the label on the box, facing the camera."
 
     mark = bench.page_of("J-1", "label").mark
     bench.see(mark)
-    assert bench.parcels["J-1/1"].state == "labelled", "one picture is no proof"
+    assert bench.parcel_state("J-1/1") == "labelled", "one picture is no proof"
     bench.see(mark)
-    assert bench.parcels["J-1/1"].state == "closed"
+    assert bench.parcel_state("J-1/1") == "closed"
     assert view(bench.state).sentence == "Done. Take the box."
     assert [(fact.state, fact.code) for fact in bench.told(JobChanged)] == [("open", ""), ("packed", "")]
     assert [fact.state for fact in bench.told(ParcelChanged)] == ["open", "labelled", "closed"]
