@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, assert_never
 import msgspec
 from msgspec.structs import replace
 
-from agent import messages
+from agent import __version__, messages
 from agent.wiring import open_bench
 from agent.clock import wall_is_trusted
 from agent.devices import Lamps
-from agent.link import Link
+from agent.link import Link, access_of
 from agent.local import LocalSocket, Request
 from agent.station.events import (
     Acknowledge,
@@ -33,8 +33,10 @@ from agent.station.events import (
 )
 from agent.station.machine import step
 from agent.station.state import State
+from agent.station.values import Job
+from agent.station.values import Job
 from agent.station.view import look, view
-from agent.store import Row, Store, StoreError
+from agent.store import Store, StoreError
 
 if TYPE_CHECKING:
     from agent.wiring import Devices
@@ -44,9 +46,8 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("packbench")
 
-# Events of one commit at the most, and PUBACKs that may be awaited at once.
+# Events of one commit at the most.
 BATCH = 200
-IN_FLIGHT = 100
 TICK_S = 1.0
 # A worker that has not beaten for so long is stuck, and systemd shall start us anew.
 STUCK_S = 30.0
@@ -91,9 +92,9 @@ class Agent:
         self._retry: list[Event] = [
             AgentStarted(at_ms=self.clock.now_ms(), store_id=self.store.store_id, boot=self.store.boot),
         ]
-        self.link = Link(settings, store_id=self.store.store_id, boot=self.store.boot, inbox=self._inbox.put)
+        self.link = Link(access_of(settings), station=settings.station.id, site=settings.station.site,
+                         boot=self.store.boot, about=birth(settings), inbox=self._inbox.put)
         self.local = LocalSocket(Path(settings.socket), self._inbox.put)
-        self._sent: dict[tuple[int, int], Row] = {}
         self._shown: View | None = None
         self._next_tick_s = 0.0
         self._stopping = threading.Event()
@@ -175,17 +176,12 @@ class Agent:
                     topic, payload, station=self.settings.station.id, site=self.settings.station.site,
                     retained=retained, delivery=delivery, at_ms=self.clock.now_ms(),
                 )
-            case ("puback", generation, mid, _):
-                row = self._sent.pop((generation, mid), None)
-                if row is not None:
-                    self.store.mark_sent(row, self.clock.now_ms())
-                return None
+            case ("puback", _, _, reason) if reason >= 128:
+                LOG.warning("the broker refuses a fact (reason 0x%02X); it is sent again later", reason)
             case ("up", *_):
-                self._sent.clear()
                 self.store.resend_all()
                 return LinkChanged(at_ms=self.clock.now_ms(), up=True)
             case ("down", *_):
-                self._sent.clear()
                 return LinkChanged(at_ms=self.clock.now_ms(), up=False)
         return None
 
@@ -221,14 +217,13 @@ class Agent:
 
     def _publish(self) -> None:
         """Send facts that are due, as many as may be under way."""
-        room = IN_FLIGHT - len(self._sent)
-        if not self.state.link_up or room <= 0:
+        now_ms, room = self.clock.now_ms(), self.link.room
+        if room <= 0:
             return
-        for row in self.store.due(self.clock.now_ms(), room):
-            mid = self.link.publish(row)
-            if mid is None:
+        for row in self.store.due(now_ms, room):
+            if not self.link.publish(row):
                 return
-            self._sent[mid] = row
+            self.store.mark_sent(row, now_ms)
 
     def _show(self) -> None:
         """Lamps, screen and cameras follow the state."""
@@ -272,6 +267,14 @@ class Agent:
         }
 
 
+def birth(settings: Settings) -> messages.Presence:
+    """Return what the station says of itself when it comes: contract, agent, media loaded, what it can do."""
+    return messages.Presence(
+        "ready", 0, messages.CONTRACT, __version__, tuple(f"{'+'.join(p.role)}:{p.media}" for p in settings.printer),
+        (*(f"scale:{one.driver}" for one in settings.scale), *(f"camera:{'+'.join(one.role)}" for one in settings.camera)),
+    )
+
+
 def brief(thing: Event | Effect) -> str:
     """Return one line of the trace: the name, and every field that is set, cut to a readable length."""
     fields = {name: value for name in thing.__struct_fields__ if name not in ("at_ms", "delivery", "jobs", "prints", "known")
@@ -282,7 +285,7 @@ def brief(thing: Event | Effect) -> str:
 
 def _short(value: object) -> str:
     match value:
-        case messages.Job():
+        case Job():
             return f"{value.job}/{value.rev}"
         case bytes():
             return f"<{len(value)} bytes>"

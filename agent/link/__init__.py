@@ -18,11 +18,11 @@ import logging
 import random
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from paho.mqtt.client import MQTTv5, MQTTv311
 
-from agent.link.access import Access, LinkError
+from agent.link.access import Access, LinkError, access_of
 from agent.link.connection import Broker, Connection
 from agent.messages import Presence
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from agent.station.events import Delivery
 
-__all__ = ["Access", "Broker", "Link", "LinkError"]
+__all__ = ["Access", "Broker", "Link", "LinkError", "access_of"]
 
 log = logging.getLogger("packbench.link")
 
@@ -42,6 +42,16 @@ DEAF_S = 120.0  # looking up a name can block for half a minute for each of the 
 SESSIONS_PER_BOOT = 1_000_000
 PACKET_TOO_LARGE = 0x95
 PACKET_HEAD = 400  # topic, properties and headers of one PUBLISH, generously
+
+
+class Outgoing(Protocol):
+    """A fact on its way: its topic and its bytes."""
+
+    @property
+    def topic(self) -> str: ...
+
+    @property
+    def body(self) -> bytes: ...
 
 
 class Link:
@@ -72,18 +82,22 @@ class Link:
         """Begin to connect; returns at once."""
         self._thread.start()
 
-    def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False, event: bool = False) -> int:
+    def publish(self, row: Outgoing) -> bool:
+        """Hand a fact to the network thread; return whether there was a connection with room for it."""
+        return self.say(row.topic, row.body, event=True) != 0
+
+    def say(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False, event: bool = False) -> int:
         """Hand a message to the network thread; return its id, or 0 when there is no connection or no room.
 
-        What the broker would not take for its size is answered with a PUBACK of reason 149 instead of being sent:
-        it would cost the connection.
+        What the broker would not take for its size is answered with a PUBACK of reason 149 and id -1 instead of being
+        sent: it would cost the connection.
         """
         connection = self._connection
         if connection is None or not connection.up or (qos and self.room <= 0):
             return 0
         if len(payload) + PACKET_HEAD > connection.max_bytes:
-            self._inbox(("puback", connection.generation, 0, PACKET_TOO_LARGE))
-            return 0
+            self._inbox(("puback", connection.generation, -1, PACKET_TOO_LARGE))
+            return -1
         return connection.publish(topic, payload, qos=qos, retain=retain, event=event)
 
     def announce(self) -> None:

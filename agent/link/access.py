@@ -5,11 +5,12 @@ from __future__ import annotations
 import socket
 import ssl
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from firmware_config.settings import Settings
 
 # OpenSSL's X509_V_ERR_*: what a certificate fails on.
 _NOT_YET_VALID = (9, 13)
@@ -79,6 +80,15 @@ class Access:
             raise LinkError("link.files", f"{files}: {error}.",
                             "Put CA, certificate and key there, readable by the service user.") from error
         return context
+
+
+def access_of(settings: Settings) -> Access:
+    """Return how the settings say that the broker is reached; the station's id is the client id."""
+    def file(name: str) -> Path | None:
+        return Path(name) if name else None
+    broker = settings.broker
+    return Access(broker.url, settings.station.id, file(broker.ca_file), file(broker.cert_file), file(broker.key_file),
+                  broker.username, file(broker.password_file))
 
 
 def unreachable(access: Access, error: OSError) -> LinkError:
