@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
-from agent.papers.contents import Address, Item, LabelContent, SlipContent
+from agent.papers.contents import Item, LabelContent, SlipContent
 from agent.papers.fonts import Fonts
 from agent.papers.label import label
 from agent.papers.page import PaperError
 from agent.papers.pair import pair_code
+from agent.papers.postal import address, country
 from agent.papers.slip import slip
 
 if TYPE_CHECKING:
     from agent.papers.page import Media, Paper
     from agent.station import values
+
+
+@cache
+def _fonts() -> Fonts:
+    return Fonts.installed()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +42,7 @@ def paper_of(order: PageOrder, media: Media) -> Paper:
     if paper is None:
         raise PaperError("paper.unknown", f"the job has no paper {order.page.paper!r}.", "Send the job again.")
     language = order.job.lang if paper.lang is UNSET else paper.lang
-    fonts = Fonts.installed()
+    fonts = _fonts()
     if order.page.role == "label":
         return label(label_content(order, paper, language), media, fonts)
     return slip(slip_content(order, language), media, fonts)
@@ -51,7 +58,7 @@ def slip_content(order: PageOrder, language: str) -> SlipContent:
         order=job.order.id,
         part=job.order.part,
         parts=job.order.of,
-        ship_to=(job.ship_to.name, job.ship_to.city, job.ship_to.country),
+        ship_to=(job.ship_to.name, job.ship_to.city, country(job.ship_to.country)),
         carrier=job.carrier,
         service=job.service,
         language=language,
@@ -70,11 +77,9 @@ def label_content(order: PageOrder, paper: values.Paper, language: str) -> Label
     if parcel is None:
         raise PaperError("paper.no-parcel", "a label needs its parcel.", "Weigh the box first.")
     to = job.ship_to
-    town = " ".join(part for part in (to.postcode, to.city, to.region) if part)
-    lines = tuple(line for line in (to.name, to.company, *to.lines, town) if line)
     details = None if paper.data is UNSET else paper.data
     return LabelContent(
-        recipient=Address(lines, to.country, language),
+        recipient=address(to.name, to.company, to.lines, to.postcode, to.city, to.region, to.country),
         pair=pair_code(f"{job.job}/1"),
         mark=order.page.mark,
         sscc=parcel.sscc,

@@ -87,9 +87,15 @@ def label_page(content: LabelContent, name: str = "62x100") -> Page:
     return page
 
 
+def made(content: SlipContent | LabelContent, name: str) -> Paper:
+    if isinstance(content, SlipContent):
+        return slip(content, media(name), fonts())
+    return label(content, media(name), fonts())
+
+
 def refusal(content: SlipContent | LabelContent, name: str = "62x100") -> str:
     with pytest.raises(PaperError) as refused:
-        (slip if isinstance(content, SlipContent) else label)(content, media(name), fonts())  # type: ignore[operator]
+        made(content, name)
     assert refused.value.detail
     assert refused.value.hint
     return refused.value.code
