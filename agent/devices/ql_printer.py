@@ -185,8 +185,8 @@ def ask(wire: Wire) -> Status | None:
 
 def write_all(wire: Wire, order: bytes) -> bool:
     """Write a few bytes outside a page; False when the printer does not take them. Raises WireLost."""
-    until_s = time.monotonic() + _ANSWER_S
-    while order and time.monotonic() < until_s:
+    until_s = wire.now_s() + _ANSWER_S
+    while order and wire.now_s() < until_s:
         order = order[wire.write(order) :]
         if order:
             wire.wait(_SLICE_S, writing=True)
@@ -196,12 +196,12 @@ def write_all(wire: Wire, order: bytes) -> bool:
 def _listen(wire: Wire, first_s: float, more_s: float) -> list[Status]:
     """What the printer says within `first_s`, and then until it is quiet for `more_s`."""
     said: list[Status] = []
-    until_s = time.monotonic() + first_s
-    while (left_s := until_s - time.monotonic()) > 0:
+    until_s = wire.now_s() + first_s
+    while (left_s := until_s - wire.now_s()) > 0:
         new = wire.heard()
         if new:
             said += new
-            until_s = time.monotonic() + more_s
+            until_s = wire.now_s() + more_s
         else:
             wire.wait(min(left_s, _SLICE_S), writing=False)
     return said

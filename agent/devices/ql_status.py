@@ -156,7 +156,7 @@ class Framer:
                 self._pending = self._pending[-(len(MARK) - 1) :]
                 return packets
             self._pending = self._pending[start:]
-            cut_short = self._pending.find(MARK, len(MARK), LENGTH)
+            cut_short = self._pending.find(MARK, len(MARK), LENGTH + len(MARK) - 1)
             if cut_short > 0:  # the rest of this packet was lost; the mark is no value that a status can hold
                 self._pending = self._pending[cut_short:]
                 continue

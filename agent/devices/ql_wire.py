@@ -44,6 +44,10 @@ class Wire(Protocol):
         """Wait until something can be read or written, at most so long. Raises WireLost when interrupted."""
         ...
 
+    def now_s(self) -> float:
+        """The time by which answers are waited for: real time, however fast the station's clock runs."""
+        ...
+
     def close(self) -> None:
         """Give the descriptor back. May be called twice."""
         ...
@@ -119,6 +123,10 @@ class FdWire:
         poll.poll(1000 * (min(timeout_s, quiet_s) if quiet_s > 0 else timeout_s))
         if self._wake.rung:
             raise WireLost(*CLOSED)
+
+    def now_s(self) -> float:
+        """Real time."""
+        return time.monotonic()
 
     def close(self) -> None:
         """Give the descriptor back."""

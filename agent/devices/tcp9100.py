@@ -85,6 +85,10 @@ class SnmpWire:
         """As the wire below."""
         self._wire.wait(timeout_s, writing=writing)
 
+    def now_s(self) -> float:
+        """Real time."""
+        return self._wire.now_s()
+
     def close(self) -> None:
         """As the wire below."""
         self._wire.close()
