@@ -49,6 +49,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "carton": ("agent.cli.carton:group", "Suggest cartons, draw packings, import catalogues."),
     "paper": ("agent.cli.paper:group", "Render slips and labels to pictures."),
     "calibrate": ("agent.cli:calibrate", "Calibrate scale or camera; nothing changes until the last yes."),
+    "oms": ("agent.cli.oms:oms", "Run the small reference OMS against a broker and watch the facts."),
     "check": ("agent.cli:check", "Ten-second diagnosis of scale, camera, printer or broker."),
 }
 
