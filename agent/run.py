@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
@@ -21,10 +21,12 @@ from agent.clock import wall_is_trusted
 from agent.devices import Lamps
 from agent.link import Link, access_of
 from agent.local import LocalSocket, Request
+from agent.messages import Presence
 from agent.station.events import (
     Acknowledge,
     AgentStarted,
     ButtonPressed,
+    Delivery,
     Effect,
     Event,
     LinkChanged,
@@ -171,18 +173,20 @@ class Agent:
         match item:
             case Event():
                 return item
-            case ("message", delivery, topic, payload, retained):
+            case ("message", Delivery() as delivery, str() as topic, bytes() as payload, bool() as retained):
                 return messages.decode(
                     topic, payload, station=self.settings.station.id, site=self.settings.station.site,
                     retained=retained, delivery=delivery, at_ms=self.clock.now_ms(),
                 )
-            case ("puback", _, _, reason) if reason >= 128:
+            case ("puback", _, _, int() as reason) if reason >= 128:
                 LOG.warning("the broker refuses a fact (reason 0x%02X); it is sent again later", reason)
             case ("up", *_):
                 self.store.resend_all()
                 return LinkChanged(at_ms=self.clock.now_ms(), up=True)
             case ("down", *_):
                 return LinkChanged(at_ms=self.clock.now_ms(), up=False)
+            case _:
+                pass
         return None
 
     def _turn(self, events: list[Event]) -> None:
@@ -212,8 +216,6 @@ class Agent:
             case SendPage(print=page):
                 LOG.info("%s", brief(effect))
                 self.devices.print(page, self.store)
-            case _:
-                assert_never(effect)
 
     def _publish(self) -> None:
         """Send facts that are due, as many as may be under way."""
@@ -284,11 +286,10 @@ def brief(thing: Event | Effect) -> str:
 
 
 def _short(value: object) -> str:
-    match value:
-        case Job():
-            return f"{value.job}/{value.rev}"
-        case bytes():
-            return f"<{len(value)} bytes>"
+    if isinstance(value, Job):
+        return f"{value.job}/{value.rev}"
+    if isinstance(value, bytes):
+        return f"<{len(value)} bytes>"
     text = str(msgspec.to_builtins(value))
     return text if len(text) <= 160 else text[:157] + "..."
 

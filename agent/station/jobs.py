@@ -99,11 +99,15 @@ def decide(turn: Turn, event: DecisionMade) -> None:
             _end(turn, parcel.job, parcel.rev, "cancelled")
 
 
+def expires_ms(job: Job) -> int | None:
+    """Return the Unix millisecond at which a job's time is over, or None when it has none."""
+    return None if job.expires is UNSET else int(datetime.fromisoformat(job.expires).timestamp() * 1000)
+
+
 def has_expired(job: Job, state: State) -> bool:
     """True when a job's time is over and the clock can be trusted to say so."""
-    if job.expires is UNSET or not state.time_ok:
-        return False
-    return datetime.fromisoformat(job.expires).timestamp() * 1000 < state.wall_ms
+    until_ms = expires_ms(job)
+    return until_ms is not None and state.time_ok and until_ms < state.wall_ms
 
 
 def _retire(turn: Turn, job: str, reason: str) -> None:

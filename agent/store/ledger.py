@@ -17,7 +17,9 @@ from agent.station.events import (
     LabelArrived,
     SaveJob,
     SavePapers,
+    TimePassed,
 )
+from agent.station.jobs import expires_ms
 from agent.station.values import Job, Paper, Parcel, Print
 from agent.store.errors import StoreError
 from agent.store.outbox import digest
@@ -32,7 +34,7 @@ _job = msgspec.json.Decoder(Job)
 _parcel = msgspec.json.Decoder(Parcel)
 _print = msgspec.json.Decoder(Print)
 _papers = msgspec.json.Decoder(tuple[Paper, ...])
-_MATCHABLE = "('open', 'held', 'packed')"
+_MATCHABLE = "('open', 'held', 'packed', 'cancelled', 'expired')"
 
 
 def whole(decoder: msgspec.json.Decoder[_T], body: bytes, expected: bytes, what: str) -> _T:
@@ -62,10 +64,10 @@ class Ledger:
             return
         body = _encode(record.job)
         self._db.execute(
-            "INSERT INTO jobs (id, rev, state, sha256, body, digest, wall_ms) VALUES (?,?,?,?,?,?,?)"
+            "INSERT INTO jobs (id, rev, state, sha256, body, digest, expires_ms, wall_ms) VALUES (?,?,?,?,?,?,?,?)"
             " ON CONFLICT (id) DO UPDATE SET rev=excluded.rev, state=excluded.state, sha256=excluded.sha256,"
-            " body=excluded.body, digest=excluded.digest, wall_ms=excluded.wall_ms",
-            (record.id, record.rev, record.state, record.digest, body, digest(body), wall_ms))
+            " body=excluded.body, digest=excluded.digest, expires_ms=excluded.expires_ms, wall_ms=excluded.wall_ms",
+            (record.id, record.rev, record.state, record.digest, body, digest(body), expires_ms(record.job), wall_ms))
         self._db.execute("DELETE FROM job_codes WHERE job=?", (record.id,))
         self._db.executemany("INSERT INTO job_codes (code, job) VALUES (?,?)",
                              [(code, record.id) for code in dict.fromkeys((record.id, *record.job.match))])
@@ -122,12 +124,19 @@ class Ledger:
         row = self._db.execute("SELECT body, digest FROM papers WHERE parcel=?", (parcel_id,)).fetchone()
         return whole(_papers, row[0], row[1], f"papers of {parcel_id}") if row else None
 
-    def jobs_seen(self, codes: Sequence[str]) -> tuple[KnownJob, ...]:
-        """Return the open, held and packed jobs that one of `codes` means."""
+    def jobs_seen(self, codes: Sequence[str], slips: Sequence[str] = ()) -> tuple[KnownJob, ...]:
+        """Return the jobs that one of `codes` means, and those whose packing slip is in sight."""
         marks = ",".join("?" * len(codes))
         rows = self._db.execute(
             f"SELECT DISTINCT jobs.id FROM job_codes JOIN jobs ON jobs.id = job_codes.job"  # noqa: S608
             f" WHERE code IN ({marks}) AND state IN {_MATCHABLE} ORDER BY jobs.rowid", tuple(codes)).fetchall()
+        names = dict.fromkeys([job_id for (job_id,) in rows] + list(slips))
+        return tuple(known for job_id in names if (known := self.known(job_id)))
+
+    def overdue(self, wall_ms: int) -> tuple[KnownJob, ...]:
+        """Return the first open or held jobs whose time is over."""
+        rows = self._db.execute("SELECT id FROM jobs WHERE expires_ms < ? AND state IN ('open', 'held') LIMIT 50",
+                                (wall_ms,)).fetchall()
         return tuple(known for (job_id,) in rows if (known := self.known(job_id)))
 
     def prints_seen(self, codes: Sequence[str]) -> tuple[tuple[Print, Parcel | None], ...]:
@@ -167,7 +176,11 @@ class Ledger:
                 return replace(event, known=self.known(event.parcel.rpartition("/")[0]),
                                known_parcel=self.parcel(event.parcel))
             case CodesSeen() if event.codes:
-                return replace(event, jobs=self.jobs_seen(event.codes), prints=self.prints_seen(event.codes))
+                prints = self.prints_seen(event.codes)
+                slips = [page.job for page, _ in prints if page.role != "label"]
+                return replace(event, jobs=self.jobs_seen(event.codes, slips), prints=prints)
+            case TimePassed() if event.time_ok:
+                return replace(event, expired=self.overdue(event.wall_ms))
             case _:
                 return event
 

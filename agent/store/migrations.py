@@ -20,8 +20,10 @@ def first(db: Database) -> None:
     db.table("state").create({"id": int, "body": bytes, "digest": bytes}, pk="id", not_null={"body", "digest"},
                              strict=True)
     db.table("jobs").create(
-        {"id": str, "rev": int, "state": str, "sha256": str, "body": bytes, "digest": bytes, "wall_ms": int},
+        {"id": str, "rev": int, "state": str, "sha256": str, "body": bytes, "digest": bytes, "expires_ms": int,
+         "wall_ms": int},
         pk="id", not_null={"rev", "state", "sha256", "digest", "wall_ms"}, strict=True)
+    db.execute("CREATE INDEX jobs_expires ON jobs (expires_ms) WHERE state IN ('open', 'held')")
     # Tables below are read and written by their key alone; without a row id a change touches one page less.
     db.execute("CREATE TABLE job_codes (code TEXT NOT NULL, job TEXT NOT NULL, PRIMARY KEY (code, job))"
                " STRICT, WITHOUT ROWID")
