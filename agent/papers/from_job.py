@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from agent.papers.contents import Item, LabelContent, SlipContent
 from agent.papers.fonts import Fonts
@@ -15,10 +16,12 @@ from agent.papers.page import PaperError
 from agent.papers.pair import pair_code
 from agent.papers.postal import address, country
 from agent.papers.slip import slip
+from agent.station import values
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from agent.papers.page import Media, Paper
-    from agent.station import values
 
 
 @cache
@@ -95,3 +98,29 @@ def label_content(order: PageOrder, paper: values.Paper, language: str) -> Label
         duplicate=bool(order.page.copy_of),
         references=tuple(text for text in ((details.reference, details.product) if details else ()) if text),
     )
+
+
+def preview(job: values.Job, number: int) -> Iterator[tuple[PageOrder, str]]:
+    """Yield each paper of a job, as if its parcel of this number stood on the scale, with the name of its usual roll.
+
+    The weight is the sum of the items' weights where all are known. A job without papers gets a slip and a label.
+    """
+    papers = job.papers or (values.Paper(id="slip", role="slip"), values.Paper(id="label", role="label"))
+    known = [item.weight_g * item.qty for item in job.items if item.weight_g is not UNSET]
+    refused = values.Refused(refused="preview")
+    parcel = values.Parcel(
+        id=f"{job.job}/{number}",
+        job=job.job,
+        rev=job.rev,
+        state="open",
+        visit=0,
+        gross=values.Weight(value_g=sum(known) if len(known) == len(job.items) else 0, u95_g=0),
+        dims=values.Dimensions(length=refused, width=refused, height=refused),
+        sscc=job.sscc[number - 1] if number <= len(job.sscc) else "",
+    )
+    for no, paper in enumerate(papers, 1):
+        details = None if paper.data is UNSET else paper.data
+        tracking = "" if details is None or details.tracking is UNSET else details.tracking
+        page = values.Print(no=no, mark=f"{no:010d}", role=paper.role, job=job.job, paper=paper.id, state="queued")
+        usual = paper.media or ("62x100" if paper.role == "label" else "62")
+        yield PageOrder(page, job, replace(parcel, tracking=tracking), papers), usual

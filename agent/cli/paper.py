@@ -1,0 +1,132 @@
+"""`packbench paper`: slips, labels and command sheets as PNG files, without a printer."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from agent.papers.page import PaperError, media
+
+if TYPE_CHECKING:
+    from agent.papers.page import Page, Paper
+    from agent.station.values import Job
+
+BAD_INPUT = 2
+
+
+@click.group()
+def group() -> None:
+    """Render slips, labels and command sheets to pictures."""
+
+
+@group.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--media", "media_name", help="Roll to render for; each paper's own, else 62 and 62x100.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for the PNG files."
+)
+@click.option(
+    "--parcel", type=click.IntRange(1, 999_999), default=1, show_default=True, help="Which parcel of the job."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a page.")
+def render(file: Path, media_name: str | None, out: Path, parcel: int, as_json: bool) -> None:
+    """Render the papers of a job as they would be printed, dot for dot.
+
+    FILE is the payload of `job/assign`. A job without papers is rendered with a slip and a label. Weights come from the
+    items, since nothing was weighed; the proof marks are not those of a real print.
+    """
+    from agent.papers.from_job import paper_of, preview
+
+    job = _job(file)
+    failed = False
+    try:
+        roll = media(media_name) if media_name else None
+    except PaperError as error:
+        _refuse(error.code, error.detail, error.hint)
+    for order, default in preview(job, parcel):
+        try:
+            paper = paper_of(order, roll or media(default))
+            _verified(paper)
+        except PaperError as error:
+            failed = True
+            _say(
+                {"paper": order.page.paper, "refused": error.code, "detail": error.detail, "hint": error.hint}, as_json
+            )
+            continue
+        _write(paper, out, order.page.paper, (roll or media(default)).name, as_json)
+    sys.exit(1 if failed else 0)
+
+
+def _job(file: Path) -> Job:
+    from msgspec import DecodeError, ValidationError
+    from msgspec.json import decode
+
+    from agent.messages.checks import MessageError, check_job, tidy
+    from agent.station.values import Job
+
+    try:
+        return check_job(decode(tidy(file.read_bytes()), type=Job), entities=False)
+    except OSError as error:
+        _refuse("paper.no-file", f"{file}: {error.strerror}.", "Give a file with the payload of a job.")
+    except MessageError as error:
+        _refuse(error.code, f"{file}: {error.detail}", "Correct the job; agent/messages/README.md names every field.")
+    except (ValidationError, DecodeError) as error:
+        _refuse("paper.not-a-job", f"{file}: {error}.", "Correct the job; agent/messages/README.md names every field.")
+
+
+def _verified(paper: Paper) -> None:
+    from agent.papers.verify import verify
+
+    verify(paper)
+
+
+def _write(paper: Paper, out: Path, name: str, roll: str, as_json: bool) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for page in paper.pages:
+            path = out / f"{name}-{page.number}.png"
+            page.image.save(path, dpi=(300, 300))
+            _say(_row(page, path, roll, paper), as_json)
+    except OSError as error:
+        _refuse("paper.no-folder", f"{out}: {error.strerror}.", "Name a folder that can be written.")
+
+
+def _row(page: Page, path: Path, roll: str, paper: Paper) -> dict[str, Any]:
+    codes = [
+        {"ident": code.ident, "text": code.content.decode(errors="replace"), "module_dots": code.module}
+        for code in page.codes
+    ]
+    return {
+        "file": str(path),
+        "media": roll,
+        "page": page.number,
+        "of": page.of,
+        "width_mm": page.width_mm,
+        "length_mm": page.length_mm,
+        "codes": codes,
+        "warnings": [{"code": warning.code, "detail": warning.detail} for warning in paper.warnings],
+    }
+
+
+def _say(row: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(row, ensure_ascii=False))
+    elif "refused" in row:
+        click.echo(f"{row['paper']}: refused, {row['refused']}: {row['detail']} {row['hint']}", err=True)
+    else:
+        codes = ", ".join(f"{code['text']} ({code['ident']}, {code['module_dots']} dots)" for code in row["codes"])
+        click.echo(
+            f"{row['file']}  {row['media']}, {row['width_mm']} x {row['length_mm']} mm, page {row['page']} of "
+            f"{row['of']}; read back: {codes or 'no codes'}"
+        )
+        for warning in row["warnings"] if row["page"] == 1 else []:
+            click.echo(f"  warning {warning['code']}: {warning['detail']}", err=True)
+
+
+def _refuse(code: str, detail: str, hint: str) -> NoReturn:
+    click.echo(f"{code}: {detail} {hint}", err=True)
+    sys.exit(BAD_INPUT)
