@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agent.vision.barcodes_decoders import read_zbar, read_zxing
-from agent.vision.barcodes_regions import lattice_angle, linear_regions, matrix_regions, tensor
+from agent.vision.barcodes_regions import TENSOR_SIDE_PX, lattice_angle, linear_regions, matrix_regions, tensor
 from agent.vision.barcodes_symbologies import RETAIL
 from agent.vision.barcodes_views import bands, contrast, enlarged, rectified, sharpened, turned, whole
 
@@ -28,6 +28,7 @@ FAST_MATRIX_PX = 4_000_000
 """Above this size the fast look leaves matrix codes to the blobs: they would take most of a still's time."""
 ENLARGED_PX = 2_600_000
 """Above this size the whole picture is not enlarged."""
+CLOSER_MARGIN_PX = 40
 BLOB_SIDE_PX = 900
 """A blob's view is never larger than this."""
 
@@ -45,9 +46,10 @@ class Picture:
     def tensor(self) -> Tensor:
         return tensor(self.grey)
 
-    def settled(self, x: float, y: float) -> bool:
-        """Return whether a code that needs no second opinion was read round this point."""
-        return any(read.symbology not in RETAIL and read.surrounds(x, y) for read in self.read)
+    def settled(self, place: Quad) -> bool:
+        """Return whether a code that needs no second opinion was read round the middle of a place."""
+        x, y = place.mean(axis=0)
+        return any(read.symbology not in RETAIL and read.surrounds(float(x), float(y)) for read in self.read)
 
 
 def _fast(picture: Picture) -> Iterator[list[Read]]:
@@ -62,8 +64,21 @@ def _regions(picture: Picture) -> Iterator[list[Read]]:
     if not picture.linear and "PDF417" not in picture.matrix:
         return
     for quad in linear_regions(picture.tensor):
-        if not picture.settled(*quad.mean(axis=0)):
+        if not picture.settled(quad):
             yield _region(picture, quad) or _region(picture, np.roll(quad, 1, axis=0))
+
+
+def _closer(picture: Picture) -> Iterator[list[Read]]:
+    """The regions of a large picture again at its full resolution: codes that stand close together look like one from afar."""
+    if max(picture.grey.shape) <= TENSOR_SIDE_PX or not picture.linear:
+        return
+    for region in linear_regions(picture.tensor):
+        left, top = np.maximum(region.min(axis=0) - CLOSER_MARGIN_PX, 0).astype(int)
+        right, bottom = (region.max(axis=0) + CLOSER_MARGIN_PX).astype(int)
+        for quad in linear_regions(tensor(picture.grey[top:bottom, left:right])):
+            there = quad + np.array([left, top], np.float32)
+            if not picture.settled(there):
+                yield _region(picture, there)
 
 
 def _region(picture: Picture, quad: Quad) -> list[Read]:
@@ -91,7 +106,7 @@ def _blobs(picture: Picture) -> Iterator[list[Read]]:
     if not picture.matrix:
         return
     for blob in matrix_regions(picture.tensor):
-        if not picture.settled(*blob.middle):
+        if not picture.settled(np.array([blob.middle])):
             yield _blob(picture, blob)
 
 
@@ -125,6 +140,6 @@ def _zbar(picture: Picture) -> Iterator[list[Read]]:
 
 
 LOOKS: tuple[Callable[[Picture], Iterator[list[Read]]], ...] = (
-    _fast, _regions, _blobs, _contrast, _enlarged, _every, _zbar,
+    _fast, _regions, _closer, _blobs, _contrast, _enlarged, _every, _zbar,
 )
 """In the order in which they run."""

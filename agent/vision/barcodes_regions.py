@@ -20,18 +20,22 @@ if TYPE_CHECKING:
     Field = NDArray[np.float32]
 
 CELL_PX = 4
+TENSOR_SIDE_PX = 1300
 COHERENCE = 0.7
+ONE_SIDED = 0.08
 LEAST_ENERGY = 40.0
 """Mean squared gradient per pixel, in grey levels: sensor noise of 4 levels makes about 20, a bar of contrast 30 makes 200."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """The pooled structure tensor: energy and coherence (0 to 1) of each cell, its angle, and picture pixels per cell."""
+    """The structure tensor and the mean gradient, pooled in cells, and how many pixels of the picture a cell is wide."""
 
     xx: Field
     yy: Field
     xy: Field
+    x: Field
+    y: Field
     cell_px: float
 
     @property
@@ -42,21 +46,27 @@ class Tensor:
     def coherence(self) -> Field:
         return np.asarray(np.hypot(self.xx - self.yy, 2 * self.xy) / (self.energy + 1e-3), np.float32)
 
+    @property
+    def one_sided(self) -> Field:
+        """How much the gradients have one sign, 0 to 1: bars go up and down again, the edge of a label goes one way."""
+        return np.asarray((self.x ** 2 + self.y ** 2) / (self.energy + 1e-3), np.float32)
+
     def spread(self, cells: int) -> Tensor:
         """Return the tensor averaged over a square of `cells` x `cells`."""
-        xx, yy, xy = (np.asarray(cv2.blur(m, (cells, cells)), np.float32) for m in (self.xx, self.yy, self.xy))
-        return Tensor(xx, yy, xy, self.cell_px)
+        xx, yy, xy, x, y = (np.asarray(cv2.blur(m, (cells, cells)), np.float32)
+                            for m in (self.xx, self.yy, self.xy, self.x, self.y))
+        return Tensor(xx, yy, xy, x, y, self.cell_px)
 
 
-def tensor(grey: Grey, side_px: int = 1300) -> Tensor:
+def tensor(grey: Grey, side_px: int = TENSOR_SIDE_PX) -> Tensor:
     """Return the structure tensor of a copy whose longer side is at most `side_px`."""
     scale = min(1.0, side_px / max(grey.shape))
     small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else grey
     gx, gy = (cv2.Scharr(small, cv2.CV_32F, *order, scale=1 / 32) for order in ((1, 0), (0, 1)))
     size = (max(1, small.shape[1] // CELL_PX), max(1, small.shape[0] // CELL_PX))
-    xx, yy, xy = (np.asarray(cv2.resize(m, size, interpolation=cv2.INTER_AREA), np.float32)
-                  for m in (gx * gx, gy * gy, gx * gy))
-    return Tensor(xx, yy, xy, grey.shape[1] / size[0])
+    xx, yy, xy, x, y = (np.asarray(cv2.resize(m, size, interpolation=cv2.INTER_AREA), np.float32)
+                        for m in (gx * gx, gy * gy, gx * gy, gx, gy))
+    return Tensor(xx, yy, xy, x, y, grey.shape[1] / size[0])
 
 
 def linear_regions(field: Tensor, *, most: int = 6, least_cells: int = 18) -> list[Quad]:
@@ -67,7 +77,7 @@ def linear_regions(field: Tensor, *, most: int = 6, least_cells: int = 18) -> li
     wide = field.spread(5)
     energy = wide.energy
     floor = max(LEAST_ENERGY, 0.2 * float(np.percentile(energy, 97)))
-    mask = ((wide.coherence > COHERENCE) & (energy > floor)).astype(np.uint8)
+    mask = ((wide.coherence > COHERENCE) & (energy > floor) & (wide.one_sided < ONE_SIDED)).astype(np.uint8)
     mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)), np.uint8)
     mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)), np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
