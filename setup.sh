@@ -9,7 +9,7 @@ unset PYTHONPATH PYTHONHOME
 
 PY=${PY:-python3}
 STATION="libzbar0 libfribidi0 fonts-noto-core fonts-noto-cjk" # second barcode reader; text shaping; all scripts of the papers
-TESTS="mosquitto mosquitto-clients nats-server openssl systemd" # real brokers; signatures of releases; systemd-analyze
+TESTS="mosquitto mosquitto-clients nats-server openssl systemd device-tree-compiler" # real brokers, signatures, units, overlay
 FREE_KB=1048576 # .venv takes about 450 MB, the downloads and the fonts the rest
 
 say() { printf '%s\n' "setup: $*" >&2; }

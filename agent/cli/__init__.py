@@ -51,6 +51,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "calibrate": ("agent.cli:calibrate", "Calibrate scale or camera; nothing changes until the last yes."),
     "oms": ("agent.cli.oms:oms", "Run the small reference OMS against a broker and watch the facts."),
     "check": ("agent.cli:check", "Ten-second diagnosis of scale, camera, printer or broker."),
+    "doctor": ("agent.cli.doctor:doctor", "What is wrong with this machine as a station, and the mend."),
+    "upgrade": ("agent.cli.release:upgrade", "Install a signed release; it goes back by itself if it is not well."),
+    "rollback": ("agent.cli.release:rollback", "Go back to the release before this one."),
+    "versions": ("agent.cli.release:versions", "The releases on this station."),
 }
 
 calibrate = LazyGroup("calibrate", "Calibrate a device; nothing changes until the last yes.", {

@@ -1,0 +1,74 @@
+"""The doctor on machines laid out in a folder, each with one thing wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from agent.fleet import doctor
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def lay(root: Path, path: str, text: str = "") -> None:
+    (root / path).parent.mkdir(parents=True, exist_ok=True)
+    (root / path).write_text(text)
+
+
+def found(root: Path) -> dict[str, str]:
+    """Return level by code of everything that the doctor says."""
+    return {finding.code: finding.level for finding in doctor.examine(root, None)}
+
+
+THROTTLED = "sys/devices/platform/soc/soc:firmware/get_throttled"
+
+
+@pytest.mark.parametrize(("path", "text", "code", "level"), [
+    (THROTTLED, "0x0\n", "power.supply", "ok"),
+    (THROTTLED, "0x50005\n", "power.under-voltage", "bad"),
+    (THROTTLED, "0x10000\n", "power.under-voltage", "warn"),
+    (THROTTLED, "0x40000\n", "power.throttled", "warn"),
+    ("sys/block/mmcblk0/device/life_time", "0x02 0x01\n", "card.wear", "ok"),
+    ("sys/block/mmcblk0/device/life_time", "0x0b 0x01\n", "card.worn", "bad"),
+    ("sys/fs/ext4/mmcblk0p2/errors_count", "3\n", "card.errors", "bad"),
+    ("run/systemd/timesync/synchronized", "", "clock.synchronised", "ok"),
+    ("usr/sbin/ipp-usb", "", "printer.ipp-usb", "warn"),
+    ("run/cups/cups.sock", "", "printer.cups", "warn"),
+    ("proc/device-tree/model", "Raspberry Pi 5 Model B\0", "pins.lgpio", "bad"),
+    ("etc/group", "root:x:0:\n", "user.missing", "warn"),
+    ("usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc", "", "fonts.fonts-noto-cjk", "ok"),
+    ("etc/hostname", "station", "fonts.fonts-noto-cjk", "bad"),
+])
+def test_each_thing_that_can_be_wrong_is_found(tmp_path: Path, path: str, text: str, code: str, level: str) -> None:
+    lay(tmp_path, path, text)
+    assert found(tmp_path)[code] == level
+
+
+def test_a_supply_monitor_in_alarm_counts_where_the_firmware_has_no_bits(tmp_path: Path) -> None:
+    lay(tmp_path, "sys/class/hwmon/hwmon1/name", "rpi_volt\n")
+    lay(tmp_path, "sys/class/hwmon/hwmon1/in0_lcrit_alarm", "1\n")
+    assert found(tmp_path)["power.under-voltage"] == "bad"
+
+
+def test_a_database_on_a_disk_that_forgets_is_bad(tmp_path: Path) -> None:
+    lay(tmp_path, "var/lib/packbench/packbench.db")
+    lay(tmp_path, "proc/self/mounts", f"/dev/mmcblk0p2 / ext4 rw 0 0\noverlay {tmp_path} overlay rw 0 0\n")
+    assert found(tmp_path)["disk.forgets"] == "bad"
+
+
+def test_two_distributions_of_one_module_are_bad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("opencv-python", "opencv-python-headless"):
+        folder = f"{name.replace('-', '_')}-5.0.dist-info"
+        lay(tmp_path, f"{folder}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 5.0\n")
+        lay(tmp_path, f"{folder}/top_level.txt", "cv2\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    finding = next(each for each in doctor.distributions() if each.code == "package.cv2")
+    assert (finding.level, "opencv-python and opencv-python-headless" in finding.text) == ("bad", True)
+
+
+def test_every_finding_that_is_not_ok_says_the_mend(tmp_path: Path) -> None:
+    lay(tmp_path, THROTTLED, "0x50005\n")
+    lay(tmp_path, "usr/sbin/ipp-usb")
+    assert [each.code for each in doctor.examine(tmp_path, None) if each.level != "ok" and not each.mend] == []
