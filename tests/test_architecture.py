@@ -33,7 +33,7 @@ HEAVY = {"PIL", "biip", "cryptography", "cv2", "gpiozero", "matplotlib", "numpy"
          "zxingcpp"}
 # brother_ql is a library of tables and bytes to us: its transports are not used.
 OUTSIDE_WORLD = (HARDWARE - {"brother_ql"}) | {
-    "fcntl", "mmap", "multiprocessing", "os", "pathlib", "select", "selectors", "socket", "subprocess", "termios",
+    "fcntl", "mmap", "multiprocessing", "os", "select", "selectors", "socket", "subprocess", "termios",
     "threading", "time", "tty",
 }
 GENERATED = {"__pycache__", "demo-out", "dist"}
