@@ -136,8 +136,9 @@ class Ledger:
     def overdue(self, wall_ms: int) -> tuple[KnownJob, ...]:
         """Return the first open or held jobs whose time is over; one with a label out stays."""
         rows = self._db.execute(
-            "SELECT id FROM jobs WHERE expires_ms < ? AND state IN ('open', 'held') AND NOT EXISTS (SELECT 1 FROM parcels"
-            " WHERE parcels.job = jobs.id AND parcels.state IN ('labelled', 'unproven', 'closed')) LIMIT 50",
+            "SELECT id FROM jobs WHERE expires_ms < ? AND state IN ('open', 'held')"
+            " AND NOT EXISTS (SELECT 1 FROM parcels WHERE parcels.job = jobs.id"
+            " AND parcels.state IN ('labelled', 'unproven', 'closed')) LIMIT 50",
             (wall_ms,)).fetchall()
         return tuple(known for (job_id,) in rows if (known := self.known(job_id)))
 
