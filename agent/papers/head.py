@@ -31,11 +31,24 @@ def must_fit(block: Block | None, field: str, text: str) -> Block:
     return block
 
 
+def fit_or_cut(setter: Typesetter, text: str, sizes_pt: tuple[int, int], width: int, height: int, field: str) -> Block:
+    """Return words as large as their box allows; what is too long ends with an ellipsis and a warning."""
+    block = setter.fit([text], sizes_pt, width, height, tight=True)
+    lines = 8
+    while block is None or block.height > height:
+        block = setter.block(text, sizes_pt[0], width, max_lines=lines)
+        setter.warn("paper.text-cut", f"{field}: {text!r} is too long and was cut.")
+        if lines == 1:
+            break
+        lines -= 1
+    return block
+
+
 def draw_band(sheet: Sheet, setter: Typesetter, text: str, left: int, top: int, right: int, height: int = _BAND) -> int:
     """Draw white text on a black band, legible at two metres, and return the band's bottom."""
     text = setter.drawable(text, "band", "name")
     inside = right - left - 2 * MARGIN
-    block = must_fit(setter.fit([text], (8, _FAR_PT), inside, height - 14), "band", text)
+    block = fit_or_cut(setter, text, (7, _FAR_PT), inside, height - 8, "band")
     sheet.band(left, top, right, top + height)
     sheet.text(block, left + MARGIN, top + (height - block.height) // 2, inside, align="centre", white=True)
     return top + height
@@ -90,7 +103,7 @@ def draw_number(sheet: Sheet, setter: Typesetter, title: str, value: str, left: 
     """Draw a small title over a number that is read at one metre; return the bottom of their fixed height."""
     caption = setter.block(both(setter.language, title), _TITLE_PT, width, weight="regular")
     sheet.text(caption, left, top, width, align="left")
-    block = must_fit(setter.fit([value], (9, _FAR_PT), width, 86), title, value)
+    block = must_fit(setter.fit([value], (9, _FAR_PT), width, 86, whole=True), title, value)
     sheet.text(block, left, top + max(caption.height, 34) + 8, width, align="left")
     return top + max(caption.height, 34) + 8 + 86
 
@@ -108,10 +121,10 @@ def draw_field(
     """Draw a titled field, its value wrapped as often as it needs; return the bottom. Empty values draw nothing."""
     if not value:
         return top
-    rtl_block = setter.block(value, size_pt, width)
+    block = setter.block(value, size_pt, width)
     caption = setter.block(both(setter.language, title), _TITLE_PT, width, weight="regular")
-    top = sheet.text(caption, left, top, width)
-    return sheet.text(rtl_block, left, top + 5, width) + GAP
+    top = sheet.text(caption, left, top, width, align="right" if block.rtl else "left")
+    return sheet.text(block, left, top + 5, width) + GAP
 
 
 def draw_head(
@@ -120,7 +133,9 @@ def draw_head(
     """Draw pair code, parcel number and proof mark; return the bottom and (left, top, width) for the page number."""
     mark_left, mark_bottom = draw_mark(sheet, mark, sheet.width - MARGIN, top + MARGIN)
     width = mark_left - 2 * MARK_MODULE - 2 * MARGIN
-    block = must_fit(setter.fit([setter.drawable(pair, "pair", "refuse")], (24, _PAIR_PT), width, 160), "pair", pair)
+    block = must_fit(
+        setter.fit([setter.drawable(pair, "pair", "refuse")], (24, _PAIR_PT), width, 160, whole=True), "pair", pair
+    )
     y = sheet.text(block, MARGIN, top + MARGIN, width, align="left") + GAP
     half = width // 2
     if parcel[0]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.papers.codes import LINEAR, SMALLEST_MODULE, Encoded, Symbol, encode, sscc_digits
-from agent.papers.head import language_tag, must_fit
+from agent.papers.head import fit_or_cut, language_tag
 from agent.papers.page import PaperError, millimetres
 from agent.papers.sheet import Sheet, too_wide
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from agent.papers.typeset import Block, Typesetter
 
 SSCC_MODULE, TRACKING_MODULE = 6, 5
-_SMALLEST_PT, _SMALLEST_CJK_PT = 8, 9
+SMALLEST_PT = 8
 
 
 class LabelSheet:
@@ -30,12 +30,13 @@ class LabelSheet:
         self.sscc = encode(Symbol.GS1_128, f"(00){digits}") if digits else None
         self.tracking = encode(content.tracking_symbol, content.tracking) if content.tracking else None
 
-    def address(self, address: Address, field: str, width: int, height: int, largest: int) -> Block:
+    def address(
+        self, address: Address, field: str, width: int, height: int, largest: int, smallest: int = SMALLEST_PT
+    ) -> Block:
         """Return the address at the largest size that fits the box; an address is never cut."""
         language = language_tag(address.language) if address.language else ""
         lines = [self.setter.drawable(line, field, "refuse", language) for line in address.lines]
         lines = [line for line in (*lines, self.setter.drawable(address.country, field, "refuse").upper()) if line]
-        smallest = _SMALLEST_CJK_PT if any(ord(c) >= 0x2E80 for line in lines for c in line) else _SMALLEST_PT
         block = self.setter.fit(lines, (smallest, largest), width, height, language=language, tight=True)
         if block is None:
             raise PaperError(
@@ -65,9 +66,10 @@ class LabelSheet:
         return box
 
     def fitted(self, text: str, largest: int, smallest: int, width: int, height: int, field: str) -> Block:
-        """Return one short text as large as its box allows."""
-        text = self.setter.drawable(text, field, "name")
-        return must_fit(self.setter.fit([text], (smallest, largest), width, height), field, text)
+        """Return a text as large as its box allows, cut with a warning where even the smallest size is too long."""
+        return fit_or_cut(
+            self.setter, self.setter.drawable(text, field, "name"), (smallest, largest), width, height, field
+        )
 
     @property
     def count(self) -> str:
@@ -85,4 +87,4 @@ class LabelSheet:
     @property
     def weight(self) -> str:
         """Return the weight in kilograms, to the 10 g that a label needs."""
-        return f"{self.content.weight_g / 1000:.2f} kg" if self.content.weight_g else ""
+        return f"{self.content.weight_g / 1000:.2f}\u00a0kg" if self.content.weight_g else ""

@@ -41,7 +41,7 @@ class LogisticLabel(LabelSheet):
         mark_left, bottom = draw_mark(sheet, self.content.mark, sheet.width - quiet, quiet)
         width = 330
         left = mark_left - quiet - width
-        pair = self.fitted(self.content.pair, 34, 28, width, 120, "pair")
+        pair = self.fitted(self.content.pair, 34, 24, width, 120, "pair")
         y = sheet.text(pair, left, quiet, width, align="right") + GAP
         if self.count:
             y = sheet.text(self.fitted(self.count, 24, 12, width, 90, "number"), left, y, width, align="right")
@@ -53,7 +53,7 @@ class LogisticLabel(LabelSheet):
             return top
         caption = self.setter.block(word(self.content.language, "from"), 7, width, weight="regular")
         top = self.sheet.text(caption, MARGIN, top, width) + 6
-        return self.sheet.text(self.address(self.content.sender, "sender", width, 230, 9), MARGIN, top, width)
+        return self.sheet.text(self.address(self.content.sender, "sender", width, 330, 9, 7), MARGIN, top, width)
 
     def _codes(self) -> int:
         """Draw the codes from the bottom up and return the upper edge of all of them."""
@@ -80,7 +80,7 @@ class LogisticLabel(LabelSheet):
                 - 110
                 - GAP
             )
-        small = "   ".join(text for text in (self.weight, *content.references) if text)
+        small = " · ".join(text for text in (self.weight, *content.references) if text)
         if small:
             block = setter.block(setter.drawable(small, "references", "name"), 9, width)
             y -= block.height

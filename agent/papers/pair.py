@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 
-# No 0 O, 1 I L, S 5, B 8, U: read aloud and from afar without doubt.
-ALPHABET = "23467 9ACDEFGHJKMNPQRTVWXYZ".replace(" ", "")
+# No 0 O, 1 I L, S 5, B 8, U: read aloud and from afar without doubt. No 9, M, W: upside down they would be 6, W, M.
+ALPHABET = "23467ACDEFGHJKNPQRTVXYZ"
 LENGTH = 4
 
 
 def pair_code(parcel: str) -> str:
     """Return the pair code of a parcel: the same for its slip, its label and every reprint.
 
-    26 characters to the power of 4 are 456,976 codes, spread by SHA-256; two parcels on one bench share a code once
-    in 457,000 pairs, so a batch asks `pair_codes`.
+    23 characters to the power of 4 are 279,841 codes, spread by SHA-256; two parcels on one bench share a code once
+    in 280,000 pairs, so a batch asks `pair_codes`.
 
     >>> pair_code("J-1/1") == pair_code("J-1/1") != pair_code("J-1/2")
     True

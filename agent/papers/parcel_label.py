@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.papers.codes import LINEAR, SMALLEST_MODULE
-from agent.papers.head import GAP, MARGIN, MARK_MODULE, draw_band, draw_mark, duplicate_words
+from agent.papers.head import GAP, MARGIN, MARK_MODULE, draw_band, draw_mark, duplicate_words, must_fit
 from agent.papers.label_sheet import SSCC_MODULE, TRACKING_MODULE, LabelSheet
 from agent.papers.page import PaperError
 from agent.papers.sheet import too_wide
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from agent.papers.typeset import Block, Typesetter
 
 _BAR_HEIGHTS, _GOOD_SIZE, _SENDER_LINES = (150, 120, 96, 80), 42, 3
-_DUPLICATE_W, _BESIDE_CODE, _ROW_MODULE = 64, 170, 4
+_DUPLICATE_W, _RIGHT_W, _BEHIND_CODE, _ROW_MODULE = 64, 300, 300, 4
 
 
 class ParcelLabel(LabelSheet):
@@ -37,16 +37,29 @@ class ParcelLabel(LabelSheet):
         top = self._sender(left, MARGIN, width)
         row, strip, block = self._shared_out(top, width)
         sheet.text(block, left, top, width)
-        self._row(left, sheet.height - MARGIN - strip - row, row, width)
-        if content.duplicate:
-            self._duplicate(sheet.height - 2 * MARGIN - strip)
+        bottom = sheet.height - MARGIN - strip
+        if self.two_codes:
+            self._row_with_tracking(left, bottom - row, row)
+        elif row:
+            self._row(left, bottom - row, width)
         if strip:
-            self._strip(sheet.height - MARGIN - strip, strip)
+            self._strip(bottom, strip)
+        if content.duplicate:
+            self._duplicate(bottom - MARGIN)
         return sheet.page(1, 1, turned=True)
+
+    @property
+    def _bar_heights(self) -> tuple[int, ...]:
+        return _BAR_HEIGHTS[2:] if self.two_codes else _BAR_HEIGHTS
+
+    @property
+    def two_codes(self) -> bool:
+        """Return whether the tracking number needs a row of its own above the SSCC."""
+        return self.sscc is not None and self.tracking is not None
 
     def _shared_out(self, top: int, width: int) -> tuple[int, int, Block]:
         """Return the heights of row and strip, and the address between them: long addresses get shorter bars."""
-        *taller, last = _BAR_HEIGHTS
+        *taller, last = self._bar_heights
         recipient, room = self.content.recipient, self.sheet.height - MARGIN - GAP - top
         for bars in taller:
             row, strip = self._foot_heights(bars)
@@ -62,16 +75,22 @@ class ParcelLabel(LabelSheet):
         return row, strip, self.address(recipient, "recipient", width, room - row - strip, 14)
 
     def _right_column(self) -> int:
+        """Draw proof mark, pair code, number and weight at the right, above the highest that row or strip can reach."""
         content, sheet = self.content, self.sheet
         quiet = 2 * MARK_MODULE
-        mark_left, bottom = draw_mark(sheet, content.mark, sheet.width - quiet, quiet)
-        left = min(mark_left - quiet, sheet.width - 280)
+        mark_left, y = draw_mark(sheet, content.mark, sheet.width - quiet, quiet)
+        left = min(mark_left - quiet, sheet.width - _RIGHT_W)
         width = sheet.width - left - MARGIN
-        pair = self.fitted(content.pair, 30, 24, width, 110, "pair")
-        y = sheet.text(pair, left, bottom + quiet, width, align="centre") + 14
-        facts = [text for text in (self.count, self.weight) if text]
-        for text, largest in zip(facts, (20, 10), strict=False):
-            y = sheet.text(self.fitted(text, largest, 7, width, 80, "number"), left, y, width, align="centre") + 10
+        row, strip = self._foot_heights(self._bar_heights[0])
+        limit = sheet.height - MARGIN - strip - (row if self.two_codes else 0) - GAP
+        facts = [(content.pair, 30, 20)]
+        facts += [(self.count, 20, 8)] if self.count else []
+        facts += [(self.weight, 10, 7)] if self.weight and not self.two_codes else []
+        y += quiet
+        for i, (text, largest, smallest) in enumerate(facts):
+            room = (limit - y) * 3 // 5 if i < len(facts) - 1 else limit - y
+            block = must_fit(self.setter.fit([text], (smallest, largest), width, room, whole=True), "number", text)
+            y = sheet.text(block, left, y, width, align="centre") + 10
         return left
 
     def _sender(self, left: int, top: int, width: int) -> int:
@@ -79,57 +98,66 @@ class ParcelLabel(LabelSheet):
         text = ", ".join(line for line in (*address.lines, address.country.upper()) if line.strip())
         if not text:
             return top
-        text = f"{word(self.content.language, 'from')}: {self.setter.drawable(text, 'sender', 'refuse')}"
-        block = self.setter.block(text, 7, width, weight="regular")
+        caption = self.setter.block(word(self.content.language, "from"), 7, width // 3)
+        self.sheet.text(caption, left, top, caption.width, align="left")
+        beside = left + caption.width + GAP
+        room = left + width - beside
+        block = self.setter.block(self.setter.drawable(text, "sender", "refuse"), 7, room, weight="regular")
         if len(block.lines) > _SENDER_LINES:
             raise PaperError(
                 "paper.address-too-long", f"sender: {text!r} needs {len(block.lines)} lines.", "Shorten it."
             )
-        bottom = self.sheet.text(block, left, top, width)
+        bottom = max(self.sheet.text(block, beside, top, room), top + caption.height)
         return self.sheet.rule(left, bottom + 8, left + width, 2) + 10
 
     def _foot_heights(self, bars: int) -> tuple[int, int]:
-        both = self.sscc is not None and self.tracking is not None
         main = self.sscc or self.tracking
         strip = bars + 56 if main and main.symbol in LINEAR else 200 if main else 0
-        return (132 if both else 76 if self.carrier or self.content.flags else 0), strip
+        return (132 if self.two_codes else 76 if self.carrier or self.content.flags else 0), strip
 
-    def _row(self, left: int, top: int, height: int, width: int) -> None:
-        """Draw carrier and flags between address and strip, behind the tracking number when the strip is the SSCC's."""
-        content, sheet, right = self.content, self.sheet, left + width
-        if not height:
-            return
-        flags = " ".join(content.flags)
-        if self.sscc and self.tracking:
-            left = self._tracking_beside(self.tracking, left, top, height, width)
-            if flags:
-                draw_band(sheet, self.setter, flags, left, top + height - 66, right, 60)
-        room = right - left
-        if flags and not (self.sscc and self.tracking):
-            draw_band(sheet, self.setter, flags, left + room // 2, top, right, 68)
-            room = room // 2 - GAP
+    def _row(self, left: int, top: int, width: int) -> None:
+        flags = " ".join(self.content.flags)
+        room = width // 2 - GAP if flags else width
+        if flags:
+            draw_band(self.sheet, self.setter, flags, left + width // 2, top, left + width, 68)
         if self.carrier:
-            block = self.fitted(self.carrier, 24, 7, room, 60, "carrier")
-            sheet.text(block, left, top + (64 - block.height) // 2, room, align="left")
+            block = self.fitted(self.carrier, 24, 7, room, 64, "carrier")
+            self.sheet.text(block, left, top + (68 - block.height) // 2, room, align="left")
 
-    def _tracking_beside(self, encoded: Encoded, left: int, top: int, height: int, width: int) -> int:
+    def _row_with_tracking(self, left: int, top: int, height: int) -> None:
+        """Draw the tracking number and, behind it, carrier, weight and flags."""
+        right = self.sheet.width - MARGIN
+        if self.tracking:
+            left = self._tracking_at(self.tracking, left, top, height, right - left)
+        flags = " ".join(self.content.flags)
+        if flags:
+            draw_band(self.sheet, self.setter, flags, left, top + height - 64, right, 58)
+        text = " ·\u00a0".join(part for part in (self.carrier, self.weight) if part)
+        if text:
+            block = self.fitted(
+                text, 20 if self.carrier else 10, 7, right - left, height - (68 if flags else 14), "carrier"
+            )
+            self.sheet.text(block, left, top, right - left, align="left")
+
+    def _tracking_at(self, encoded: Encoded, left: int, top: int, height: int, width: int) -> int:
         """Draw the tracking number at the left and return where the room behind it starts."""
-        text, room = self.content.tracking, width - _BESIDE_CODE
+        text, room = self.content.tracking, width - _BEHIND_CODE
         if encoded.symbol in LINEAR:
-            across = (encoded.width + 2 * encoded.quiet) * encoded.largest_module(room, largest=_ROW_MODULE)
-            if not SMALLEST_MODULE * encoded.width <= across <= room:
+            module = encoded.largest_module(room, largest=_ROW_MODULE)
+            if module < SMALLEST_MODULE:
                 raise too_wide(encoded, room)
-            self.draw_code(encoded, text, left, top + 6, max(across, 300), height - 12, _ROW_MODULE, 8)
-            return left + max(across, 300) + GAP
+            across = max((encoded.width + 2 * encoded.quiet) * module, 300)
+            self.draw_code(encoded, text, left, top + 6, across, height - 12, _ROW_MODULE, 8)
+            return left + across + GAP
         module = encoded.largest_module(room // 2, height, largest=6)
         if module < SMALLEST_MODULE:
             raise too_wide(encoded, room // 2)
         quiet = encoded.quiet * module
         box = self.sheet.code(encoded, left + quiet, top + quiet, module)
-        beside = box[2] + quiet + GAP
-        caption = self.fitted(text, 9, 7, left + width - beside - _BESIDE_CODE, height, "tracking")
-        self.sheet.text(caption, beside, top + (height - caption.height) // 2, caption.width)
-        return beside + caption.width + 2 * GAP
+        behind = box[2] + quiet + GAP
+        caption = self.fitted(text, 9, 7, left + room - behind, height, "tracking")
+        self.sheet.text(caption, behind, top + (height - caption.height) // 2, caption.width)
+        return behind + caption.width + 2 * GAP
 
     def _duplicate(self, bottom: int) -> None:
         """Stand DUPLICATE on end at the left edge, where it costs the address no line."""

@@ -32,6 +32,7 @@ MOST_LINES, MOST_QUANTITY, _MOST_PAGES = 400, 9_999, 10
 _PAGE_LENGTH = dots(300)
 _NARROWEST = 554
 _QUANTITY_W, _TICK = dots(10.5), 52
+_TOTALS_H, _RETURNS_MODULE = 180, 6
 _ROW_GAP = 11
 
 
@@ -115,7 +116,7 @@ class _Pages:
         self._done: list[tuple[Sheet, int, tuple[int, int, int]]] = []
         self._start()
 
-    def _start(self) -> None:
+    def _start(self, *, table: bool = True) -> None:
         content, setter = self._content, self._setter
         number = len(self._done) + 1
         sheet = Sheet(self._media.dots_w, self._limit, self._fonts)
@@ -130,7 +131,8 @@ class _Pages:
         )
         self._sheet = sheet
         self._y = self._facts(y + GAP) if number == 1 else self._order_only(y + GAP)
-        self._table_head()
+        if table:
+            self._table_head()
 
     def _order_only(self, y: int) -> int:
         order = self._setter.drawable(self._content.order or self._content.job, "order", "refuse")
@@ -190,42 +192,38 @@ class _Pages:
         self._done.append((self._sheet, self._y, self._stamp))
 
     def _foot(self) -> None:
+        """Draw totals and returns, on a page of their own when this one is full."""
         content, setter = self._content, self._setter
         width = self._media.dots_w - 2 * MARGIN
-        language = content.language
-        pieces = sum(item.quantity for item in content.items)
-        totals = setter.block(
-            f"{both(language, 'lines')} {len(content.items)}   {both(language, 'pieces')} {pieces}", 10, width
-        )
         code = encode(Symbol.QR, content.returns_url) if content.returns_url else None
-        module = code.largest_module(width // 2, largest=6) if code else 0
+        module = code.largest_module(width // 2, largest=_RETURNS_MODULE) if code else 0
         side = (code.width + 2 * code.quiet) * module if code else 0
         text = setter.drawable(content.returns, "returns", "name")
         returns = setter.block(text, 8, width - side) if text else None
-        caption = setter.block(both(language, "returns"), 7, width - side, weight="regular") if text or code else None
-        need = (
-            totals.height
-            + GAP
-            + max((returns.height if returns else 0) + (caption.height + 5 if caption else 0), side)
-            + 3 * GAP
-        )
-        if self._y + need > self._limit:
+        if self._y + _TOTALS_H + max(returns.height if returns else 0, side) + 3 * GAP > self._limit:
             self._close()
-            self._start()
-        sheet = self._sheet
-        y = sheet.text(totals, MARGIN, self._y + GAP, width) + GAP
-        start = y
-        if caption:
-            y = sheet.rule(MARGIN, y, sheet.width - MARGIN) + GAP
-            start = y
-            y = sheet.text(caption, MARGIN, y, width - side) + 5
-        if returns:
-            y = sheet.text(returns, MARGIN, y, width - side)
+            self._start(table=False)
+        sheet, y = self._sheet, self._totals(width)
+        if not returns and not code:
+            self._y = y
+            return
+        y = sheet.rule(MARGIN, y, sheet.width - MARGIN) + GAP
+        caption = setter.block(both(content.language, "returns"), 7, width - side, weight="regular")
+        below = sheet.text(caption, MARGIN, y, width - side, align="right" if returns and returns.rtl else "left") + 5
+        below = sheet.text(returns, MARGIN, below, width - side) if returns else below
         if code:
             quiet = code.quiet * module
-            box = sheet.code(code, sheet.width - MARGIN - side + quiet, start + quiet, module)
-            y = max(y, box[3] + quiet)
-        self._y = y + GAP
+            box = sheet.code(code, sheet.width - MARGIN - side + quiet, y + quiet, module)
+            below = max(below, box[3] + quiet)
+        self._y = below + GAP
+
+    def _totals(self, width: int) -> int:
+        items = self._content.items
+        column = (width - GAP) // 2
+        y = self._y + GAP
+        draw_field(self._sheet, self._setter, "lines", str(len(items)), MARGIN, y, column)
+        pieces = str(sum(item.quantity for item in items))
+        return draw_field(self._sheet, self._setter, "pieces", pieces, MARGIN + column + GAP, y, column)
 
     def finished(self) -> tuple[Page, ...]:
         """Draw totals and returns, stamp the page numbers, and return the pages."""

@@ -10,7 +10,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from agent.papers import bidi
+from agent.papers import bidi, thai
 from agent.papers.page import Box, PaperError, PaperWarning, points
 from agent.papers.text import ZWJ, ZWNJ, ZWSP, clean, clusters, leading, may_break, named, needs_shaping
 
@@ -27,7 +27,7 @@ _JOINERS = frozenset({ZWJ, ZWNJ, ZWSP})
 _RTL_LANGUAGES = frozenset({"ar", "he", "fa", "ur", "yi"})
 # What may be left out of a text without a glyph: symbols, their modifiers, marks, formats, private use.
 _SYMBOLS = frozenset({"So", "Sk", "Mn", "Me", "Cf", "Co"})
-_MOST_CHARACTERS = 2_000
+_MOST_CHARACTERS, _CALMER_PT = 2_000, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +66,13 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class _Paragraph:
-    """A paragraph in clusters: the face, level and reference advance of each."""
+    """A paragraph in clusters: the face, level and reference advance of each; which ones begin a Thai word."""
 
     units: tuple[str, ...]
     faces: tuple[Face, ...]
     levels: tuple[int, ...]
     advances: tuple[float, ...]
+    words: frozenset[int]
     rtl: bool
 
 
@@ -174,28 +175,38 @@ class Typesetter:
         *,
         language: str = "",
         tight: bool = False,
+        whole: bool = False,
     ) -> Block | None:
         """Return the paragraphs at the largest whole point size of (smallest, largest) that fits the box, or None.
 
-        `tight` permits tight leading at the smallest size.
+        A size up to 3 points smaller is taken when fewer lines need breaking. `tight` permits tight leading at the
+        smallest size; `whole` forbids to break paragraphs.
         """
         smallest, largest = sizes_pt
+        language = language or self.language
         low, high = smallest, largest
         while low < high:
             middle = (low + high + 1) // 2
-            if self._guessed_height(texts, points(middle), width, language or self.language) <= height:
+            if self._guessed_height(texts, points(middle), width, language) <= height:
                 low = middle
             else:
                 high = middle - 1
-        attempts = [(size, False) for size in range(low, smallest - 1, -1)] + ([(smallest, True)] if tight else [])
+        calmer = range(low, max(smallest, low - _CALMER_PT) - 1, -1)
+        start = min(calmer, key=lambda size: (self._guessed_lines(texts, points(size), width, language), -size))
+        attempts = [(size, False) for size in range(start, smallest - 1, -1)] + ([(smallest, True)] if tight else [])
         for size, close in attempts:
             block = self.stack(texts, size, width, language=language, tight=close)
-            if block.height <= height and block.width <= width:
+            unbroken = not whole or len(block.lines) == len(texts)
+            if block.height <= height and block.width <= width and unbroken:
                 return block
         return None
 
+    def _guessed_lines(self, texts: Sequence[str], size: int, width: int, language: str) -> int:
+        room = width * _REFERENCE / size
+        return sum(len(_spans(self._paragraph(text, language, "bold"), room)) for text in texts)
+
     def _guessed_height(self, texts: Sequence[str], size: int, width: int, language: str) -> float:
-        count = sum(len(_spans(self._paragraph(text, language, "bold"), width * _REFERENCE / size)) for text in texts)
+        count = self._guessed_lines(texts, size, width, language)
         return size + (count - 1) * size * max((leading(text) for text in texts), default=1.0)
 
     def _paragraph(self, text: str, language: str, weight: Weight) -> _Paragraph:
@@ -209,9 +220,10 @@ class Typesetter:
             starts = [0]
             for unit in units:
                 starts.append(starts[-1] + len(unit))
-            self._paragraphs[key] = _Paragraph(
-                tuple(units), tuple(faces), tuple(levels[at] for at in starts[:-1]), tuple(advances), rtl
-            )
+            words = thai.word_breaks(text)
+            begins = frozenset(index for index, at in enumerate(starts[:-1]) if at in words)
+            at_starts = tuple(levels[at] for at in starts[:-1])
+            self._paragraphs[key] = _Paragraph(tuple(units), tuple(faces), at_starts, tuple(advances), begins, rtl)
         return self._paragraphs[key]
 
     def _face(self, character: str, language: str, weight: Weight = "bold") -> Face | None:
@@ -288,7 +300,7 @@ def _spans(paragraph: _Paragraph, width: float) -> list[tuple[int, int]]:
     spans: list[tuple[int, int]] = []
     first, at, used, opportunity = 0, 0, 0.0, 0
     while at < len(units):
-        if at > first and may_break(units[at - 1], units[at]):
+        if at > first and (at in paragraph.words or may_break(units[at - 1], units[at])):
             opportunity = at
         if units[at] != " " and used + advances[at] > width and at > first:
             cut = opportunity if opportunity > first else at
