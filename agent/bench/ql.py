@@ -192,6 +192,11 @@ class QlEngine:
         return media_name(self._media[1], self._media[2])
 
     @property
+    def working(self) -> bool:
+        """Whether rows pass under the head now."""
+        return self._begun_s is not None and self._cut_at_s is None and self._clock() > self._begun_s
+
+    @property
     def half_page(self) -> bool:
         """Whether a page was begun on the wire and not ended."""
         return bool(self._reader.rows or self._reader.pending)
@@ -320,7 +325,9 @@ class QlEngine:
         if self._out_dir is not None:
             name = f"page-{number:04d}.png" if kind == "printed" else f"partial-{number + 1:04d}-{rows}.png"
             path = str(self._out_dir / name)
-            picture.save(path)
+            part = self._out_dir / f".{name}"  # a page is in the tray whole, or not at all
+            picture.save(part)
+            part.rename(path)
         self._note(
             kind, page=number, png=path, pixels_sha256=hashlib.sha256(picture.tobytes()).hexdigest(), rows=rows,
             mm=round(_roll_mm(page) * rows / max(1, len(page.rows)), 1), media=page.header.media, **more,

@@ -78,10 +78,14 @@ class BenchCamera:
             raise DeviceError("camera.gone", "the bench's camera does not answer.", "Start the bench again.") from error
 
     def _take(self, size: int) -> bytes:
-        piece = self._wire.recv(size, socket.MSG_WAITALL)
-        if len(piece) != size:
-            raise ConnectionResetError
-        return piece
+        # MSG_WAITALL does not wait on a socket that has a timeout.
+        whole = bytearray()
+        while len(whole) < size:
+            piece = self._wire.recv(size - len(whole))
+            if not piece:
+                raise ConnectionResetError
+            whole += piece
+        return bytes(whole)
 
     def close(self) -> None:
         """Hang up."""

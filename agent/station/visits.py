@@ -65,6 +65,9 @@ def codes_seen(turn: Turn, event: CodesSeen) -> None:
     box = turn.state.box
     if box is None or (event.visit != box.visit and not event.scanned) or box.gross is None:
         return
+    if event.photo_sha256:
+        box = replace(box, photo_sha256=event.photo_sha256)
+        turn.box(box)
     labels = _labels(turn, event)
     slips = {known.id for known in event.jobs} | {page.job for page, _ in event.prints if page.role != "label"}
     if not box.parcel:
@@ -125,7 +128,7 @@ def _match(turn: Turn, box: Box, event: CodesSeen) -> None:
         return
     if under_way is not None:
         parcels.void(turn, under_way, "parcel.repacked")
-    parcel = parcels.judge(turn, known, known.job, box.visit, box.gross, event.dims, event.photo_sha256)
+    parcel = parcels.judge(turn, known, known.job, box.visit, box.gross, event.dims, box.photo_sha256)
     turn.box(replace(box, parcel=parcel.id, notice=""))
 
 
@@ -149,7 +152,7 @@ def _prove(turn: Turn, box: Box, parcel: Parcel, labels: list[tuple[Print, Parce
     box = replace(box, proofs=box.proofs + 1, notice="")
     turn.box(box)
     if box.proofs >= PROOFS_NEEDED:
-        parcels.close(turn, parcel)
+        parcels.close(turn, replace(parcel, photo_sha256=box.photo_sha256 or parcel.photo_sha256))
 
 
 def _wrong_label(turn: Turn, box: Box, parcel: Parcel, found_on: str) -> None:

@@ -1,0 +1,296 @@
+"""The demo's shift: a dozen boxes, and what goes wrong with some of them. Each scene reads as it happens."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from agent.demo.broker import make_broker
+from agent.demo.oms import ReferenceOms
+from agent.demo.packer import Packer, Size, StuckError
+from agent.station.gs1 import sscc
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from agent.demo.broker import DemoBroker
+
+STATION = "demo-1"
+SITE = "ams1"
+SETTINGS = """# Written by packbench demo.
+directory = "{root}/station"
+socket = "{root}/packbench.sock"
+bench = "{root}/bench"
+[station]
+id = "demo-1"
+site = "ams1"
+[broker]
+url = "{url}"
+[scale]
+driver = "bench"
+[camera]
+driver = "bench"
+[printer]
+driver = "bench"
+[signals]
+driver = "bench"
+"""
+MUG = {"sku": "MUG-B", "name": "Mug, blue, 0.3 l", "qty": 2, "weight_g": 310, "barcodes": ["4006381333931"]}
+TEA = {"sku": "TEA-G", "name": "Green tea, 100 g", "qty": 1, "weight_g": 128}
+LAMP = {"sku": "LAMP-2", "name": "Desk lamp, brass", "qty": 1, "weight_g": 1450}
+CUP = {"sku": "CUP-W", "name": "茶杯，白瓷，手工制作", "qty": 4, "weight_g": 190}
+ANVIL = {"sku": "ANVIL", "name": "Anvil, small", "qty": 1, "weight_g": 11_800}
+
+
+@dataclass
+class Demo:
+    """Everything that runs: broker, OMS, bench process, agent process, packer; and how to tell what happens."""
+
+    root: Path
+    speed: float
+    say: Callable[[str], None]
+    began_s: float = field(default_factory=time.monotonic)
+    processes: ExitStack = field(default_factory=ExitStack)
+    jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sizes: dict[str, Size] = field(default_factory=dict)
+    broker: DemoBroker = field(init=False)
+    oms: ReferenceOms = field(init=False)
+    packer: Packer = field(init=False)
+    agent: subprocess.Popen[bytes] = field(init=False)
+
+    def start(self) -> None:
+        """Start all of it. Raises BrokerError, StuckError."""
+        self.broker = make_broker(self.root)
+        self.broker.start()
+        self.processes.callback(self.broker.stop)
+        self.oms = ReferenceOms(self.broker.url, self.root / "oms.db", label_for=self._buy_label)
+        self.oms.start()
+        self.processes.callback(self.oms.stop)
+        bench = self._spawn("bench", "bench", str(self.root / "bench"), "--speed", str(self.speed))
+        self.processes.callback(_end, bench)
+        _until("the bench", lambda: (self.root / "bench" / "bench.json").exists(), bench)
+        (self.root / "station.toml").write_text(SETTINGS.format(root=self.root, url=self.broker.url), encoding="utf-8")
+        self.start_agent()
+        self.processes.callback(lambda: _end(self.agent))
+        self.packer = Packer(self.root / "bench", self.root / "packbench.sock")
+        self.packer.wait_sentence("Put a box")
+
+    def start_agent(self) -> None:
+        """Start the real agent, as systemd would."""
+        self.agent = self._spawn("agent", "run", "--config", str(self.root / "station.toml"), "-v")
+        _until("the agent", lambda: (self.root / "packbench.sock").exists(), self.agent)
+
+    def kill_agent(self) -> None:
+        """`kill -9`, as a power cut would."""
+        self.agent.send_signal(signal.SIGKILL)
+        self.agent.wait()
+        (self.root / "packbench.sock").unlink(missing_ok=True)
+
+    def order(self, number: int, size: Size, items: list[dict[str, Any]], **more: Any) -> str:
+        """Let the OMS send one job; return its id."""
+        job = f"J-{number:04d}"
+        self.sizes[job] = size
+        papers = [{"id": "slip", "role": "slip"}, {"id": "label", "role": "label", "data": {"product": "Standard"}}]
+        self.jobs[job] = {
+            "job": job, "rev": 1, "station": STATION, "site": SITE, "order": {"id": f"W-{8800 + number}"},
+            "ship_to": {"name": "Ada Lovelace", "lines": ["12 St James's Square"], "city": "London", "postcode": "SW1Y 4JH",
+                        "country": "GB"},
+            "items": items, "match": [job], "papers": papers, "carrier": "Parcel Post", "service": "Standard",
+            "sscc": [sscc(0, "4006381", 100_000 + number)], **more,
+        }
+        self.oms.assign(self.jobs[job])
+        return job
+
+    def label_code(self, job: str) -> str:
+        """Return the code by which a person tells this job's label."""
+        numbers = self.jobs[job].get("sscc") or [f"TRK{job[2:]}77"]
+        return str(numbers[0])
+
+    def line(self, text: str) -> None:
+        """Say one readable line."""
+        self.say(f"{time.monotonic() - self.began_s:5.1f} s  {text}")
+
+    def settle(self) -> None:
+        """Wait until the station has nothing left to tell. Raises StuckError."""
+        def told() -> bool:
+            return bool(self.packer.status()["store"]["outbox"] == 0)
+
+        self.packer.wait("the OMS to have every fact", told)
+
+    def close(self) -> None:
+        """Stop everything that runs."""
+        self.processes.close()
+
+    def _buy_label(self, fact: dict[str, Any]) -> list[dict[str, Any]]:
+        job = fact["job"]
+        self.line(f"{job}: the OMS buys a label for {fact['gross']['value_g'] / 1000:.3f} kg")
+        return [{"id": "bought", "role": "label", "data": {"tracking": f"TRK{job[2:]}77", "product": "Priority"}}]
+
+    def _spawn(self, name: str, *words: str) -> subprocess.Popen[bytes]:
+        log = (self.root / f"{name}.log").open("ab")
+        self.processes.callback(log.close)
+        return subprocess.Popen([sys.executable, "-I", "-m", "agent", *words], stdout=log, stderr=log,
+                                env={**os.environ, "OMP_NUM_THREADS": "1"})
+
+
+def _until(what: str, done: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+    until_s = time.monotonic() + 20
+    while not done():
+        if process.poll() is not None or time.monotonic() > until_s:
+            raise StuckError(f"{what} did not start; its log is beside the pictures.")
+        time.sleep(0.02)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+# -- the scenes -------------------------------------------------------------------------------------------------
+
+
+def plain(demo: Demo, job: str, told: str) -> None:
+    """A box from its slip to the green lamp."""
+    packer, size = demo.packer, demo.sizes[job]
+    packer.pack(job, size, job)
+    label = packer.paper(demo.label_code(job))
+    packer.stick(label, size)
+    packer.finish()
+    demo.line(f"{job}: {told}; weighed, labelled, label seen on the box, done")
+
+
+def overweight(demo: Demo, job: str) -> None:
+    """A box above its carrier's limit is held until the OMS releases it."""
+    packer, size = demo.packer, demo.sizes[job]
+    packer.pack(job, size, job)
+    demo.line(f"{job}: {packer.wait_sentence('Hold')}")
+    packer.lift()
+    demo.oms.decide(STATION, f"{job}/1", "release")
+    demo.line(f"{job}: the OMS releases it")
+    label = packer.paper(demo.label_code(job))
+    packer.stick(label, size, box=job)
+    packer.hands.do("put", box=job)
+    packer.finish()
+    demo.line(f"{job}: back on the scale with its label, done")
+
+
+def swapped(demo: Demo, first: str, second: str) -> None:
+    """Two labels end on each other's box: seen at once on the second, weighed and seen on the first."""
+    packer, sizes = demo.packer, demo.sizes
+    packer.pack(first, sizes[first], first)
+    first_label = packer.paper(demo.label_code(first))
+    packer.wait_sentence("Stick")
+    packer.lift()
+    demo.line(f"{first}: lifted before its label was on: unproven")
+    packer.pack(second, sizes[second], second)
+    second_label = packer.paper(demo.label_code(second))
+    packer.wait_sentence("Stick")
+    packer.stick(first_label, sizes[second])
+    demo.line(f"{second}: the camera says: {packer.wait_sentence('Wrong label')}")
+    packer.lift()
+    packer.hands.do("peel", page=first_label, box=second)
+    slip = packer.paper(first)
+    packer.hands.do("peel", page=slip, box=first)
+    packer.stick(second_label, sizes[first], box=first)
+    packer.hands.do("put", box=first)
+    demo.line(f"{first}: the scale says: {packer.wait_sentence('Wrong label')}")
+    packer.lift()
+    packer.hands.do("peel", page=second_label, box=first)
+    for job, label in ((first, first_label), (second, second_label)):
+        packer.stick(label, sizes[job], box=job)
+        packer.hands.do("put", box=job)
+        packer.finish()
+    demo.line(f"{first}, {second}: labels put right, both done")
+
+
+def paper_out(demo: Demo, job: str) -> None:
+    """The roll ends in the middle of the label; the printer finishes it on the new roll."""
+    packer, size = demo.packer, demo.sizes[job]
+    packer.paper(job)
+    packer.hands.do("roll", mm=55)
+    packer.pack(job, size, job)
+    sentence = packer.wait_sentence("Printer:")
+    demo.line(f"{job}: paper out in mid label. {sentence}")
+    packer.hands.do("roll", mm=30_480)
+    label = packer.paper(demo.label_code(job))
+    packer.stick(label, size)
+    packer.finish()
+    demo.line(f"{job}: the printer printed the whole label on the new roll, once; done")
+
+
+def broker_away(demo: Demo, jobs: list[str]) -> None:
+    """The broker dies; what was received is packed all the same, and told when it is back."""
+    for job in jobs:
+        demo.packer.paper(job)
+    demo.broker.kill()
+    demo.line("the broker is gone")
+    for job in jobs:
+        plain(demo, job, "packed offline")
+    demo.broker.start()
+    demo.line("the broker is back")
+
+
+def killed(demo: Demo, job: str) -> None:
+    """`kill -9` while the label prints: the station asks, and nothing prints twice."""
+    packer, size = demo.packer, demo.sizes[job]
+    packer.pack(job, size, job)
+    packer.wait_sentence("The label is printing")
+    demo.kill_agent()
+    demo.line(f"{job}: kill -9 of the agent in mid label")
+    demo.start_agent()
+    demo.line(f"{job}: it is back and asks: {packer.wait_sentence('Did ')}")
+    time.sleep(1.0)
+    if packer.has_paper(demo.label_code(job)):
+        packer.hands.do("press", long=False)
+        demo.line(f"{job}: the label is in the tray; the packer presses: yes")
+    else:
+        packer.hands.do("press", long=True)
+        demo.line(f"{job}: half a label came out; the packer presses long: a new one")
+    label = packer.paper(demo.label_code(job))
+    packer.lift()
+    packer.stick(label, size, box=job)
+    packer.hands.do("put", box=job)
+    packer.finish()
+    demo.line(f"{job}: labelled once, seen on the box, done")
+
+
+def cancelled(demo: Demo, job: str) -> None:
+    """The OMS takes a job back while its slip lies on the bench."""
+    packer = demo.packer
+    packer.paper(job)
+    demo.oms.cancel(job, 1)
+    packer.pack(job, demo.sizes[job], job)
+    demo.line(f"{job}: {packer.wait_sentence('Stop: this job is cancelled')}")
+    packer.lift()
+
+
+def play(demo: Demo) -> None:
+    """Play the whole shift. Raises StuckError when the station leaves the packer waiting."""
+    kilo = Size(1_120, 260, 190, 80)
+    first = demo.order(1, kilo, [MUG, TEA])
+    chinese = demo.order(2, Size(905, 240, 180, 110, "white"), [CUP], lang="zh-Hans", ship_to={
+        "name": "张伟", "lines": ["南京西路 1266 号"], "city": "上海市", "postcode": "200040", "country": "CN"})
+    bought = demo.order(3, Size(2_310, 300, 200, 100), [LAMP, MUG], label_when="on_request", sscc=[],
+                        papers=[{"id": "slip", "role": "slip"}])
+    plain(demo, first, "slip printed when the job came")
+    plain(demo, chinese, "slip and label in Chinese")
+    plain(demo, bought, "label bought after weighing")
+    overweight(demo, demo.order(4, Size(12_450, 250, 200, 120), [ANVIL], verify={"max_gross_g": 10_000}))
+    swapped(demo, demo.order(5, kilo, [MUG]), demo.order(6, Size(2_640, 290, 200, 90), [LAMP]))
+    paper_out(demo, demo.order(7, kilo, [TEA, MUG]))
+    broker_away(demo, [demo.order(8, kilo, [MUG]), demo.order(9, Size(1_705, 250, 210, 70), [LAMP])])
+    killed(demo, demo.order(10, kilo, [MUG, TEA]))
+    cancelled(demo, demo.order(11, kilo, [TEA]))
+    plain(demo, demo.order(12, Size(640, 200, 150, 60), [TEA], lang="fr"), "a small one")
+    plain(demo, demo.order(13, Size(1_980, 280, 200, 100, "two-tone"), [LAMP, TEA], lang="de"), "the last one")
