@@ -2,7 +2,7 @@
 PY = python3
 BIN = .venv/bin
 
-.PHONY: help setup demo test check lock release install
+.PHONY: help setup demo test check lock reference release install
 
 help:
 	@echo 'make demo    ship a dozen boxes on a simulated station, in under a minute'
@@ -11,6 +11,7 @@ help:
 	@echo 'make check   style, types and imports alone'
 	@echo 'make install as root: put this checkout on this machine as a station (systemd/README.md)'
 	@echo 'make release KEY=FILE: build and sign a release for machines like this one'
+	@echo 'make reference: write the lists of codes and commands anew'
 	@echo 'make lock    for maintainers: resolve the dependencies anew'
 
 setup:
@@ -34,6 +35,9 @@ lock: setup
 	$(LOCK) pyproject.toml --extra demo --group dev -o requirements.lock
 	$(LOCK) pyproject.toml --constraint requirements.lock -o runtime.lock
 	$(LOCK) --group build --constraint requirements.lock -o build.lock
+
+reference: setup
+	@$(BIN)/python -m tests.reference
 
 release: setup
 	@systemd/make-release $(KEY)

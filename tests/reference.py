@@ -1,0 +1,156 @@
+"""The two references that are generated from the code: `python -m tests.reference` (or `make reference`) writes them.
+
+`agent/codes.md` has every stable code with what it says and what to do, `agent/cli/README.md` every command's help.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from agent.__main__ import packbench
+from firmware_config.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parent.parent
+CODES = ROOT / "agent" / "codes.md"
+COMMANDS = ROOT / "agent" / "cli" / "README.md"
+
+CODE = re.compile(r"[a-z]+(-[a-z0-9]+)*(\.[a-z]+(-[a-z0-9]+)*)+")
+FILE_ENDINGS = {"bin", "conf", "crt", "csv", "db", "dylib", "dll", "html", "jpg", "json", "jsonl", "key", "md", "new",
+                "pdf", "pem", "png", "pub", "py", "so", "sock", "svg", "tar", "toml", "txt"}
+OTHER_FIRST_WORDS = {"agent", "calibration", "firmware_config", "importlib", "os", "packbench", "paho", "sys", "tests"}
+
+
+def codes() -> dict[str, tuple[str, str]]:
+    """Return (what it says, what to do) by stable code, from the calls and tables in which the codes stand."""
+    keys = {f"{section}.{key}" for section, table in settings_keys().items() for key in table}
+    found: dict[str, tuple[str, str]] = {}
+    for folder in ("agent", "calibration", "firmware_config"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            for code, texts in _codes_in(ast.parse(path.read_text(encoding="utf-8"))):
+                if code in keys or len(texts) < len([each for each in found.get(code, ()) if each]):
+                    continue
+                found[code] = (texts[0] if texts else "", texts[1] if len(texts) > 1 else "")
+    return dict(sorted(found.items()))
+
+
+def settings_keys() -> dict[str, list[str]]:
+    """Return the keys of each section of station.toml; the section of the top level is an empty string."""
+    keys: dict[str, list[str]] = {"": []}
+    whole = msgspec.inspect.type_info(Settings)
+    assert isinstance(whole, msgspec.inspect.StructType)
+    for field in whole.fields:
+        kind = field.type
+        inner = getattr(kind, "item_type", kind)
+        if isinstance(inner, msgspec.inspect.StructType):
+            keys[field.name] = [each.name for each in inner.fields]
+        else:
+            keys[""].append(field.name)
+    return keys
+
+
+def _codes_in(tree: ast.Module) -> Iterator[tuple[str, list[str]]]:
+    """Yield each code with the sentences that follow it in the same call, tuple or table row."""
+    texts = sorted((node.lineno, node.targets[0].id, _sentence(node.value)) for node in ast.walk(tree)
+                   if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name))
+
+    def sentence(node: ast.expr) -> str:
+        """Return the text of a literal, or what was last assigned to the name that stands for it."""
+        if isinstance(node, ast.Name):
+            return next((text for line, name, text in reversed(texts) if name == node.id and line <= node.lineno), "")
+        return _sentence(node)
+
+    for node in ast.walk(tree):
+        rows: list[list[ast.expr]] = []
+        if isinstance(node, ast.Call):
+            rows = [[*node.args, *(keyword.value for keyword in node.keywords)]]
+        elif isinstance(node, ast.Tuple | ast.List | ast.Set):
+            rows = [list(node.elts)]
+        elif isinstance(node, ast.Dict):
+            rows = [[key, *_spread(value)] for key, value in zip(node.keys, node.values, strict=True) if key]
+        elif isinstance(node, ast.Assign | ast.Return | ast.AnnAssign) and node.value is not None:
+            rows = [_spread(node.value)]
+        for row in rows:
+            for place, each in enumerate(row):
+                if isinstance(each, ast.Constant) and isinstance(each.value, str) and _is_code(each.value):
+                    yield each.value, [text for text in map(sentence, row[place + 1:]) if " " in text]
+
+
+def _spread(value: ast.expr) -> list[ast.expr]:
+    if isinstance(value, ast.Tuple):
+        return list(value.elts)
+    if isinstance(value, ast.Call):
+        return list(value.args)
+    return [value]
+
+
+def _is_code(text: str) -> bool:
+    words = text.split(".")
+    return bool(CODE.fullmatch(text)) and not set(words) & FILE_ENDINGS and words[0] not in OTHER_FIRST_WORDS
+
+
+def _sentence(node: ast.expr) -> str:
+    """Return a string or f-string as text, with ... where a value goes; empty for anything else."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else "..." for part in node.values)
+    return ""
+
+
+CODES_HEAD = """# Codes
+
+Every stable code that packbench gives, in events, logs and on screens: what it says, and what to do. Generated from
+the code by `make reference`; `...` stands for what was seen. What `pbctl` answers is in
+[systemd/README.md](../systemd/README.md).
+
+| code | it says | what to do |
+| --- | --- | --- |
+"""
+
+COMMANDS_HEAD = """# Commands
+
+One file a group; `__init__.py` is the table of contents, and imports a command when it is called. Everything that
+reports takes `--json`. Exit codes: 0 done, 1 failed, 2 usage or bad input, 3 checked and out of tolerance. Below is
+what each command says of itself, written by `make reference`.
+"""
+
+
+def codes_page() -> str:
+    """Return agent/codes.md."""
+    rows = "".join(f"| `{code}` | {_cell(says)} | {_cell(mend)} |\n" for code, (says, mend) in codes().items())
+    return CODES_HEAD + rows
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ").strip()
+
+
+def commands(command: click.Command, name: str) -> Iterator[tuple[str, click.Context]]:
+    """Yield each command below this one with its context, groups before what they hold."""
+    context = click.Context(command, info_name=name, max_content_width=100, terminal_width=100)
+    yield name, context
+    if isinstance(command, click.Group):
+        for word in command.list_commands(context):
+            below = command.get_command(context, word)
+            if below is not None:
+                yield from commands(below, f"{name} {word}")
+
+
+def commands_page() -> str:
+    """Return agent/cli/README.md."""
+    return COMMANDS_HEAD + "".join(f"\n## {name}\n\n```\n{context.get_help()}\n```\n"
+                                   for name, context in commands(packbench, "packbench"))
+
+
+if __name__ == "__main__":
+    CODES.write_text(codes_page(), encoding="utf-8")
+    COMMANDS.write_text(commands_page(), encoding="utf-8")
