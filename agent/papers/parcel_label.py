@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from agent.papers.codes import LINEAR, SMALLEST_MODULE
 from agent.papers.head import GAP, MARGIN, MARK_MODULE, draw_band, draw_mark, duplicate_words, must_fit
-from agent.papers.label_sheet import SSCC_MODULE, TRACKING_MODULE, LabelSheet
+from agent.papers.label_sheet import SMALLEST_PT, SSCC_MODULE, TRACKING_MODULE, LabelSheet
 from agent.papers.page import PaperError
 from agent.papers.sheet import too_wide
 from agent.papers.words import word
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from agent.papers.page import Page
     from agent.papers.typeset import Block, Typesetter
 
-_BAR_HEIGHTS, _GOOD_SIZE, _SENDER_LINES = (150, 120, 96, 80), 42, 3
+_BAR_HEIGHTS, _GOOD_SIZE, _SENDER_LINES = (150, 120, 96, 80, 64), 42, 3
 _DUPLICATE_W, _RIGHT_W, _BEHIND_CODE, _ROW_MODULE = 64, 300, 300, 4
 
 
@@ -61,10 +61,11 @@ class ParcelLabel(LabelSheet):
         """Return the heights of row and strip, and the address between them: long addresses get shorter bars."""
         *taller, last = self._bar_heights
         recipient, room = self.content.recipient, self.sheet.height - MARGIN - GAP - top
+        smallest = SMALLEST_PT - 1 if self.content.duplicate else SMALLEST_PT  # its band must not refuse a reprint
         for bars in taller:
             row, strip = self._foot_heights(bars)
             try:
-                block = self.address(recipient, "recipient", width, room - row - strip, 14)
+                block = self.address(recipient, "recipient", width, room - row - strip, 14, smallest)
             except PaperError as error:
                 if error.code != "paper.address-too-long":
                     raise
@@ -72,7 +73,7 @@ class ParcelLabel(LabelSheet):
             if block.size >= _GOOD_SIZE or not strip:
                 return row, strip, block
         row, strip = self._foot_heights(last)
-        return row, strip, self.address(recipient, "recipient", width, room - row - strip, 14)
+        return row, strip, self.address(recipient, "recipient", width, room - row - strip, 14, smallest)
 
     def _right_column(self) -> int:
         """Draw proof mark, pair code, number and weight at the right, above the highest that row or strip can reach."""
