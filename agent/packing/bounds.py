@@ -55,14 +55,17 @@ def _stretched(edge: int, inner: int, share: int) -> int:
 def proven_too_small(carton: Carton, kinds: Sequence[Kind]) -> bool:
     """Say whether stretched volumes prove that the order can't go into one carton, however it is packed."""
     inner = carton.inner_mm
-    turned = [(kind.count, [tuple(edge + kind.clearance_mm for edge in turn) for turn in kind.turns(inner)])
-              for kind in kinds]
-    for shares in product(SHARES, repeat=3):
+    stretched = []
+    for kind in kinds:
+        turns = [tuple(edge + kind.clearance_mm for edge in turn) for turn in kind.turns(inner)]
+        if not turns:
+            return True
+        stretched.append((kind.count, [[[_stretched(turn[axis], inner[axis], share) for turn in turns]
+                                        for share in SHARES] for axis in range(3)]))
+    for first, second, third in product(range(len(SHARES)), repeat=3):
         total = 0
-        for count, turns in turned:
-            total += count * min(
-                (_stretched(turn[0], inner[0], shares[0]) * _stretched(turn[1], inner[1], shares[1])
-                 * _stretched(turn[2], inner[2], shares[2]) for turn in turns), default=0)
+        for count, (along, across, up) in stretched:
+            total += count * min([x * y * z for x, y, z in zip(along[first], across[second], up[third], strict=True)])
         if total > carton.volume_mm3:
             return True
     return False

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import exp
+from operator import mul
 from typing import TYPE_CHECKING
 
+from agent.packing.bounds import fill_of
 from agent.packing.construct import Hold, Load, Placed, Turn
 from agent.packing.model import Carton, Rules
 
@@ -13,6 +16,10 @@ if TYPE_CHECKING:
     from agent.packing.chance import Chance
     from agent.packing.kinds import Kind
 
+FILL_HOPE = 6.0
+LEFT_HOPE = 4.0
+Step = tuple[int, int, Sequence[Turn]]
+"""A kind, how many of it at most, and the ways to lay them."""
 RESTART_TRIES = 24
 """Tries of one line of priorities before it starts afresh."""
 BLOCK_AXES: tuple[tuple[int, ...], ...] = ((), (0, 1, 2), (1, 0, 2), (2, 0, 1), (2, 1, 0))
@@ -70,6 +77,7 @@ class Shop:
         self.counts = [kind.count for kind in kinds]
         self.limits = any(kind.max_load_g is not None for kind in kinds)
         self.cleared = any(kind.clearance_mm for kind in kinds)
+        self.volume = float(sum(kind.count * kind.volume_mm3 for kind in kinds))
         self.sizes = (
             [max(kind.dims_mm) + kind.volume_mm3 ** (1 / 3) / 1000 for kind in kinds],
             [float(kind.volume_mm3) for kind in kinds],
@@ -83,43 +91,47 @@ class Shop:
                          for long, wide, high in kind.turns(carton.inner_mm)])
         return made
 
-    def fill(self, carton: Carton, order: Sequence[int], counts: Sequence[int], turns: Sequence[Sequence[Turn]],
-             axes: Sequence[int], budget: Budget, *, whole: bool) -> Fill:
-        """Fill a carton with up to `counts` of each kind in this order; with `whole`, give up at the first failure."""
+    def steps(self, rank: Sequence[float], counts: Sequence[int], turns: Sequence[Sequence[Turn]]) -> list[Step]:
+        """Return one step a kind, the highest rank first."""
+        order = sorted((kind for kind, count in enumerate(counts) if count), key=rank.__getitem__, reverse=True)
+        return [(kind, counts[kind], turns[kind]) for kind in order]
+
+    def fill(self, carton: Carton, steps: Sequence[Step], counts: Sequence[int], axes: Sequence[int], budget: Budget, *,
+             whole: bool) -> Fill:
+        """Fill a carton step by step with up to `counts` of each kind; with `whole`, give up at the first failure."""
         hold = Hold(carton.inner_mm, self.rules.support_permille, limits=self.limits, cleared=self.cleared)
         spare_g = carton.max_gross_g - carton.tare_g
         spare_mm3 = carton.volume_mm3 * self.rules.max_fill_permille // 1000
         left = list(counts)
         failed = -1
-        rest = self._rest(order, counts)
-        for at, kind in enumerate(order):
-            load = self.loads[kind]
-            volume = self.kinds[kind].volume_mm3
-            while left[kind]:
-                wanted = left[kind]
+        for (kind, most, turns), rest_mm in zip(steps, self._rest(steps), strict=True):
+            load, volume = self.loads[kind], self.kinds[kind].volume_mm3
+            to_go = min(most, left[kind])
+            while to_go:
+                wanted = to_go
                 if not whole:
                     wanted = min(wanted, spare_mm3 // volume, spare_g * 1000 // load.weight_mg if load.weight_mg else wanted)
-                done = hold.put(kind, wanted, load, turns[kind], axes, rest[at]) if wanted > 0 and hold.spaces else 0
+                done = hold.put(kind, wanted, load, turns, axes, rest_mm) if wanted > 0 and hold.spaces else 0
                 if not done:
                     failed = kind if failed < 0 else failed
                     break
+                to_go -= done
                 left[kind] -= done
                 spare_g -= done * load.weight_mg // 1000
                 spare_mm3 -= done * volume
             if failed >= 0 and whole:
                 break
-        budget.spend(hold.effort)
+        budget.spend(hold.effort + 40)
         return Fill(hold.placed, left, failed)
 
-    def _rest(self, order: Sequence[int], counts: Sequence[int]) -> list[int]:
-        """Return for each place in the order the smallest edge among the kinds after it."""
-        rest = [1 << 30] * len(order)
+    def _rest(self, steps: Sequence[Step]) -> list[int]:
+        """Return for each step the smallest edge among the kinds after it."""
+        rest: list[int] = []
         smallest = 1 << 30
-        for at in range(len(order) - 1, -1, -1):
-            rest[at] = smallest
-            if counts[order[at]]:
-                smallest = min(smallest, self.loads[order[at]].smallest_mm)
-        return rest
+        for kind, _, _ in reversed(steps):
+            rest.append(smallest)
+            smallest = min(smallest, self.loads[kind].smallest_mm)
+        return rest[::-1]
 
 
 class Try:
@@ -130,9 +142,16 @@ class Try:
         self.carton = carton
         self._turns = shop.turns(carton)
         self._tries = 0
+        self._fill = fill_of(carton, shop.kinds)
+        self._least_left = 1.0
         self._rank: list[float] = []
 
-    def once(self, chance: Chance, budget: Budget, counts: Sequence[int] | None = None) -> Fill:
+    @property
+    def hope(self) -> float:
+        """How likely the next try is to succeed, as a weight among cartons: emptier and nearly full ones first."""
+        return exp(-FILL_HOPE * self._fill - LEFT_HOPE * self._least_left)
+
+    def once(self, chance: Chance, budget: Budget) -> Fill:
         """Try the next start, or a random one; learn from the kind that did not fit."""
         shop = self._shop
         if self._tries < len(STARTS):
@@ -146,9 +165,10 @@ class Try:
             turns = weighted(self._turns, chance)
         self._tries += 1
         rank = self._rank
-        order = sorted(range(len(rank)), key=rank.__getitem__, reverse=True)
-        fill = shop.fill(self.carton, order, counts or shop.counts, turns, axes, budget, whole=True)
+        fill = shop.fill(self.carton, shop.steps(rank, shop.counts, turns), shop.counts, axes, budget, whole=True)
         if fill.failed >= 0:
+            left = sum(map(mul, fill.left, shop.sizes[1])) / shop.volume
+            self._least_left = min(self._least_left, left)
             rank[fill.failed] = (max(rank) * 1.05 if chance.under(0.3)
                                  else rank[fill.failed] * chance.between(1.3, 3.3))
         return fill
@@ -158,3 +178,8 @@ def weighted(turns: Sequence[Sequence[Turn]], chance: Chance) -> list[list[Turn]
     """Return the turns with random weights, so that a restart prefers other ways to lay each kind."""
     drawn = iter(chance.units(sum(map(len, turns))))
     return [[(1.0 - 0.7 * next(drawn), a, b, c, long, wide) for _, a, b, c, long, wide in kind] for kind in turns]
+
+
+def favouring(turns: Sequence[Turn], chosen: int) -> list[Turn]:
+    """Return the turns of one kind with one preferred to all others, which stay for where it does not fit."""
+    return [(1.0 if at == chosen else 0.05, *turn[1:]) for at, turn in enumerate(turns)]

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.packing.construct import Placed
+from agent.packing.construct import Placed, Turn
 from agent.packing.model import Carton, price
-from agent.packing.search import BLOCK_AXES, Budget, Shop, weighted
+from agent.packing.search import BLOCK_AXES, Budget, Shop, Step, favouring, weighted
 
 if TYPE_CHECKING:
     from agent.packing.chance import Chance
 
+
+MIX_FOCUS = 3
+"""How strongly the mixes of one kind go to the cartons that hold most for their price."""
 POOL_LIMIT = 60
 """Contents remembered per kind of carton."""
 
@@ -65,10 +68,54 @@ class Several:
             left = [a - b for a, b in zip(left, filled.units, strict=True)]
         return chosen if below is None or spent < below else None
 
+    @property
+    def one_kind(self) -> bool:
+        return len(self._shop.counts) == 1 and all(carton.stock is None for carton in self._cartons)
+
+    def survey(self, budget: Budget) -> None:
+        """For one kind: learn what each carton holds, with each way to lay the units preferred in turn."""
+        counts = self._shop.counts
+        for at, (turns,) in enumerate(self._turns):
+            for chosen in range(len(turns)):
+                for axes in BLOCK_AXES[1:3]:
+                    if budget.over:
+                        return
+                    fill = self._shop.fill(self._cartons[at], [(0, counts[0], favouring(turns, chosen))], counts, axes,
+                                           budget, whole=False)
+                    if fill.placed:
+                        self._remember(Contents(at, (len(fill.placed),), tuple(fill.placed)))
+
+    def _most_of_one(self, at: int) -> int:
+        """Return how many units of the only kind volume and weight let a carton hold, at most all."""
+        carton = self._cartons[at]
+        spare_g = carton.max_gross_g - carton.tare_g
+        by_weight = spare_g // self._weights[0] if self._weights[0] else self._shop.counts[0]
+        return min(self._shop.counts[0], self._rooms[at] // self._volumes[0], by_weight)
+
+    def mix(self, chance: Chance, budget: Budget) -> bool:
+        """For one kind: fill a carton with groups that lie different ways; say whether it holds more than was known."""
+        shop = self._shop
+        open_for = []
+        for at, (turns,) in enumerate(self._turns):
+            known = max((one.units[0] for one in self._pool[at]), default=0)
+            most = self._most_of_one(at)
+            if turns and known < most:
+                open_for.append((at, known, (most / self._prices[at] * self._prices[0]) ** MIX_FOCUS))
+        if not open_for:
+            return False
+        at, known, _ = open_for[chance.weighted([worth for _, _, worth in open_for])]
+        turns = self._turns[at][0]
+        steps: list[Step] = []
+        for most in (1 + int(chance.unit() * known), 1 + int(chance.unit() * known), shop.counts[0]):
+            steps.append((0, most, favouring(turns, int(chance.unit() * len(turns)))))
+        fill = shop.fill(self._cartons[at], steps, shop.counts, chance.pick(BLOCK_AXES), budget, whole=False)
+        if len(fill.placed) <= known:
+            return False
+        self._remember(Contents(at, (len(fill.placed),), tuple(fill.placed)))
+        return True
+
     def exact(self, below: int | None) -> list[Contents] | None:
         """For one kind only: the cheapest cover of the count by what the cartons are known to hold, if it is cheaper."""
-        if len(self._shop.counts) != 1 or any(carton.stock is not None for carton in self._cartons):
-            return None
         need = self._shop.counts[0]
         best = [(max(pool, key=lambda one: one.units), self._prices[at]) for at, pool in enumerate(self._pool) if pool]
         costs = [0]
@@ -152,10 +199,13 @@ class Several:
         shop = self._shop
         size = chance.pick(shop.sizes)
         rank = [value * chance.between(0.5, 1.0) for value in size]
-        order = sorted((k for k, count in enumerate(counts) if count), key=rank.__getitem__, reverse=True)
         axes = chance.pick(BLOCK_AXES)
-        turns = self._turns[at] if chance.under(0.4) else weighted(self._turns[at], chance)
-        fill = shop.fill(self._cartons[at], order, counts, turns, axes, budget, whole=whole)
+        turns: Sequence[Sequence[Turn]] = self._turns[at]
+        if chance.under(0.4):
+            turns = [favouring(kind, int(chance.unit() * len(kind))) for kind in turns]
+        elif chance.under(0.6):
+            turns = weighted(turns, chance)
+        fill = shop.fill(self._cartons[at], shop.steps(rank, counts, turns), counts, axes, budget, whole=whole)
         units = tuple(a - b for a, b in zip(counts, fill.left, strict=True))
         if not any(units):
             return None
