@@ -31,6 +31,7 @@ from agent.station.events import (
     Event,
     LinkChanged,
     SendPage,
+    Synchronize,
     TimePassed,
 )
 from agent.station.machine import step
@@ -74,7 +75,8 @@ def turn(store: Store, state: State, events: list[Event], config: Settings, *, w
 
 def lasting(state: State) -> State:
     """Return the state without what is known anew after each start."""
-    return replace(state, now_ms=0, wall_ms=0, time_ok=False, link_up=False, broken=())
+    return replace(state, now_ms=0, wall_ms=0, time_ok=False, link_up=False, broken=(), waiting=0, oms="",
+                   session_answered=0, next_sync_ms=0)
 
 
 class Agent:
@@ -181,7 +183,6 @@ class Agent:
             case ("puback", _, _, int() as reason) if reason >= 128:
                 LOG.warning("the broker refuses a fact (reason 0x%02X); it is sent again later", reason)
             case ("up", *_):
-                self.store.resend_all()
                 return LinkChanged(at_ms=self.clock.now_ms(), up=True)
             case ("down", *_):
                 return LinkChanged(at_ms=self.clock.now_ms(), up=False)
@@ -216,6 +217,10 @@ class Agent:
             case SendPage(print=page):
                 LOG.info("%s", brief(effect))
                 self.devices.print(page, self.store)
+            case Synchronize():
+                self.store.resend_all()
+                for request in self.store.sync_pages(self.link.session):
+                    self.link.say(messages.topics.station(self.settings.station.id, "sync/req"), request)
 
     def _publish(self) -> None:
         """Send facts that are due, as many as may be under way."""

@@ -34,6 +34,8 @@ class Station(Section, frozen=True, kw_only=True):
     id: Name
     site: Name
     proof: Literal["required", "preferred", "off"] = "required"
+    pool_jobs: Annotated[int, Meta(ge=0, le=999)] = 0
+    sscc_low: Annotated[int, Meta(ge=0, le=99_999)] = 0
     weight_step_g: Annotated[float, Meta(gt=0, le=5_000)] = 30.0
 
 

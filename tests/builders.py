@@ -26,6 +26,7 @@ from agent.station.events import (
     SaveParcel,
     SavePrint,
     SendPage,
+    Synchronize,
     Tell,
     WeightStable,
 )
@@ -82,6 +83,7 @@ class Bench:
     now_ms: int = 0
     boot: int = 0
     outbox: list[Print] = field(default_factory=list)
+    comparisons: int = 0
 
     def __post_init__(self) -> None:
         self.restart()
@@ -122,6 +124,8 @@ class Bench:
                     self.acknowledged.append(delivery.mid)
                 case SendPage(print=page):
                     self.outbox.append(page)
+                case Synchronize():
+                    self.comparisons += 1
 
     def assign(self, job: Job, mid: int = 1) -> None:
         """The OMS sends a job."""

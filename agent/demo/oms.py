@@ -211,8 +211,8 @@ class ReferenceOms:
         """Send again what the station lacks of our open jobs, and the cancels that it missed."""
         station, request = _station_of(message.topic), _json(message)
         there = {row[0]: row for row in request.get("jobs", [])}
-        first, last = request.get("from", ""), request.get("to", "\uffff")
-        missing = db.execute("SELECT job, rev, body, wanted FROM jobs WHERE station=? AND job >= ? AND job <= ?"
+        first, last = request.get("first", ""), request.get("last") or "\uffff"
+        missing = db.execute("SELECT job, rev, body, wanted FROM jobs WHERE station=? AND job >= ? AND job < ?"
                              " AND (state NOT IN ('packed','cancelled','expired','rejected') OR wanted='cancelled')",
                              (station, first, last)).fetchall()
         again = 0

@@ -119,6 +119,11 @@ class Link:
         return connection is not None and connection.up
 
     @property
+    def session(self) -> int:
+        """The number of this connection among all that this station ever had; it stands in the presence, too."""
+        return self._boot * SESSIONS_PER_BOOT + self._generation
+
+    @property
     def in_flight(self) -> int:
         """The number of messages that the broker has not confirmed on this connection."""
         connection = self._connection
@@ -186,7 +191,7 @@ class Link:
         self._beat_s = time.monotonic()
         connection = Connection(
             self._access, version=self._version, generation=self._generation, station=self._station, site=self._site,
-            session=self._boot * SESSIONS_PER_BOOT + self._generation, inbox=self._inbox)
+            session=self.session, inbox=self._inbox)
         try:
             connection.open()
             self._connection = connection

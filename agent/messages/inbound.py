@@ -7,62 +7,33 @@ a sentence; where the job's id can still be read, the refusal carries it, so tha
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
 from agent.messages import topics
 from agent.messages.checks import MessageError, check_job, check_papers, digest_of, tidy
+from agent.messages.payloads import Cancel, Decision, Label, Lease, Offer, OmsPresence, Receipt, SyncAnswer
 from agent.station.events import (
+    BlockLeased,
     DecisionMade,
     Delivery,
     Event,
     FactsReceipted,
     JobAssigned,
     JobCancelled,
+    JobOffered,
     LabelArrived,
     MessageIgnored,
     MessageRefused,
+    OmsChanged,
+    SyncAnswered,
 )
-from agent.station.values import Ident, Job, Line, Paper, ParcelId, Revision, Verdict
+from agent.station.values import Job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-FactId = Annotated[str, Meta(min_length=3, max_length=80, pattern=r"^[0-9a-f-]{1,40}:[0-9]{1,19}\Z")]
-
-
-class Cancel(Struct, frozen=True, kw_only=True):
-    """The OMS takes a job back; it may overtake the job's own assign."""
-
-    job: Ident
-    rev: Revision
-    station: Ident | UnsetType = UNSET
-    site: Ident | UnsetType = UNSET
-    reason: Line = ""
-
-
-class Label(Struct, frozen=True, kw_only=True):
-    """The papers of one parcel, after it was measured, or instead of those that it has."""
-
-    parcel: ParcelId
-    rev: Revision
-    papers: Annotated[tuple[Paper, ...], Meta(min_length=1, max_length=16)]
-
-
-class Decision(Struct, frozen=True, kw_only=True):
-    """What becomes of a held parcel."""
-
-    parcel: ParcelId
-    verdict: Verdict
-
-
-class Receipt(Struct, frozen=True, kw_only=True):
-    """The OMS has booked these facts, now or earlier."""
-
-    ids: Annotated[tuple[FactId, ...], Meta(min_length=1, max_length=100)]
-
 
 _ident = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}\Z")
 _job = msgspec.json.Decoder(Job)
@@ -70,6 +41,10 @@ _cancel = msgspec.json.Decoder(Cancel)
 _label = msgspec.json.Decoder(Label)
 _decision = msgspec.json.Decoder(Decision)
 _receipt = msgspec.json.Decoder(Receipt)
+_offer = msgspec.json.Decoder(Offer)
+_lease = msgspec.json.Decoder(Lease)
+_sync_answer = msgspec.json.Decoder(SyncAnswer)
+_oms_presence = msgspec.json.Decoder(OmsPresence)
 _T = TypeVar("_T")
 
 
@@ -111,7 +86,7 @@ def _reader(leaf: str, *, retained: bool) -> Callable[[bytes, Here], Event]:
     """Return what reads the messages of one topic. Raises MessageError."""
     if leaf not in _READERS:
         raise MessageError("message.topic", "nothing is expected on this topic.")
-    if retained:
+    if retained and leaf not in _RETAINED:
         raise MessageError("message.retained", "work is never retained: it would come again after every reconnect.")
     return _READERS[leaf]
 
@@ -184,10 +159,38 @@ def _receipted(body: bytes, here: Here) -> Event:
     return FactsReceipted(at_ms=here.at_ms, ids=_read(_receipt, body).ids, delivery=here.delivery)
 
 
+def _offered(body: bytes, here: Here) -> Event:
+    offer = _read(_offer, body)
+    here.check_ours(UNSET, offer.site)
+    return JobOffered(at_ms=here.at_ms, job=offer.job, rev=offer.rev, delivery=here.delivery)
+
+
+def _leased(body: bytes, here: Here) -> Event:
+    lease = _read(_lease, body)
+    if int(lease.first) + lease.count > 10**17:
+        raise MessageError("field.range", f"block {lease.block} runs over 17 digits.")
+    return BlockLeased(at_ms=here.at_ms, block=lease.block, store=lease.store, first=lease.first, count=lease.count,
+                       delivery=here.delivery)
+
+
+def _synced(body: bytes, here: Here) -> Event:
+    answer = _read(_sync_answer, body)
+    return SyncAnswered(at_ms=here.at_ms, session=answer.session, unknown=answer.unknown, delivery=here.delivery)
+
+
+def _oms(body: bytes, here: Here) -> Event:
+    return OmsChanged(at_ms=here.at_ms, oms=_read(_oms_presence, body).state, delivery=here.delivery)
+
+
 _READERS: dict[str, Callable[[bytes, Here], Event]] = {
     "job/assign": _assign,
     "job/cancel": _cancelled,
     "job/label": _labelled,
     "job/decision": _decided,
+    "job/sscc": _leased,
     "rcpt": _receipted,
+    "sync/rsp": _synced,
+    "site/job/offer": _offered,
+    "oms/state": _oms,
 }
+_RETAINED = ("oms/state",)

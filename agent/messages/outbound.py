@@ -52,6 +52,28 @@ class Presence(Struct, frozen=True, omit_defaults=True):
     capabilities: Annotated[tuple[str, ...], Meta(max_length=32)] = ()
 
 
+class SyncRequest(Struct, frozen=True):
+    """Our jobs that have not ended, as (id, revision, state, first 8 digits of the digest); never their content.
+
+    `first` is the first job id that this page speaks for, `last` the first that it does not; empty means open-ended.
+    """
+
+    session: int
+    store: str
+    page: int
+    of: int
+    unreceipted: int
+    first: str
+    last: str
+    oldest: str
+    jobs: tuple[tuple[str, int, str, str], ...]
+
+
+def sync_request(request: SyncRequest) -> bytes:
+    """Return the payload of one page of `sync/req`."""
+    return _encoder.encode(request)
+
+
 def rfc3339(wall_ms: int) -> str:
     """Return Unix milliseconds as RFC 3339 in UTC with milliseconds; the year stays within 1970 and 9999.
 

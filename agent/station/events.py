@@ -48,11 +48,15 @@ class AgentStarted(Event, frozen=True, kw_only=True):
 
 
 class TimePassed(Event, frozen=True, kw_only=True):
-    """The wall clock says `wall_ms` (Unix), and whether it can be trusted; `expired` are open jobs past their time."""
+    """The wall clock says `wall_ms` (Unix), and whether it can be trusted.
+
+    `expired` are open jobs past their time, `waiting` the facts that the OMS has not confirmed (from the store).
+    """
 
     wall_ms: int
     time_ok: bool
     expired: tuple[KnownJob, ...] = ()
+    waiting: int = 0
 
 
 class DeviceFailed(Event, frozen=True, kw_only=True):
@@ -200,6 +204,41 @@ class FactsReceipted(Event, frozen=True, kw_only=True):
     delivery: Delivery
 
 
+class JobOffered(Event, frozen=True, kw_only=True):
+    """The OMS offers a job to every station of the site; `open_jobs` is how many we have (from the store)."""
+
+    job: str
+    rev: int
+    delivery: Delivery
+    known: KnownJob | None = None
+    open_jobs: int = 0
+
+
+class BlockLeased(Event, frozen=True, kw_only=True):
+    """The OMS leases serial numbers: `count` SSCCs from `first`, 17 digits without the check digit, to one store."""
+
+    block: str
+    store: str
+    first: str
+    count: int
+    delivery: Delivery
+
+
+class SyncAnswered(Event, frozen=True, kw_only=True):
+    """The OMS compared its jobs with ours and sent again what was missing; it does not have those in `unknown`."""
+
+    session: int
+    unknown: tuple[str, ...]
+    delivery: Delivery
+
+
+class OmsChanged(Event, frozen=True, kw_only=True):
+    """The OMS says of itself that it is `ready`, `disconnected` or `lost`."""
+
+    oms: str
+    delivery: Delivery
+
+
 class MessageRefused(Event, frozen=True, kw_only=True):
     """A message was not ours, not readable or not allowed; `job` is set where its id could still be read."""
 
@@ -290,4 +329,8 @@ class SendPage(Struct, frozen=True):
     print: Print
 
 
-Effect = Acknowledge | SendPage
+class Synchronize(Struct, frozen=True):
+    """Tell the OMS which jobs we have, so that it sends again what is missing."""
+
+
+Effect = Acknowledge | SendPage | Synchronize

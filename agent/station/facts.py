@@ -151,6 +151,50 @@ class DeviceChanged(Fact, frozen=True, kw_only=True, omit_defaults=True):
         return f"device/{self.device}/{self.boot}/{self.at_ms}"
 
 
+class JobClaimed(Fact, frozen=True, kw_only=True, omit_defaults=True):
+    """We would pack an offered job; only an assign makes it ours."""
+
+    kind = "claim"
+    type = "pack.job.claim.1"
+    priority = 0
+    job: str
+    rev: int
+    station: str
+
+    @property
+    def key(self) -> str:
+        return f"claim/{self.job}/{self.rev}/{self.station}"
+
+
+class BlockWanted(Fact, frozen=True, kw_only=True, omit_defaults=True):
+    """Serial numbers for SSCCs run low: `left` of them, after `leased` blocks for this store."""
+
+    kind = "sscc-wanted"
+    type = "pack.sscc.wanted.1"
+    priority = 1
+    store: str
+    left: int
+    leased: int
+
+    @property
+    def key(self) -> str:
+        return f"sscc/{self.store}/{self.leased}"
+
+
+class StoreBegan(Fact, frozen=True, kw_only=True, omit_defaults=True):
+    """A new database: whatever was leased to this station's older one is burnt."""
+
+    kind = "store"
+    type = "pack.store.began.1"
+    priority = 0
+    store: str
+    station: str
+
+    @property
+    def key(self) -> str:
+        return f"store/{self.store}"
+
+
 class MessageDead(Fact, frozen=True, kw_only=True, omit_defaults=True):
     """A message was refused and kept as a dead letter."""
 
@@ -170,4 +214,5 @@ class MessageDead(Fact, frozen=True, kw_only=True, omit_defaults=True):
 
 FACTS: tuple[type[Fact], ...] = (
     JobChanged, ParcelChanged, LabelWanted, StockMoved, WrongLabel, PrintChanged, DeviceChanged, MessageDead,
+    JobClaimed, BlockWanted, StoreBegan,
 )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
-from agent.station import pages, parcels, rules
+from agent.station import pages, parcels, pool, rules
 from agent.station.events import SaveJob, SavePapers
 from agent.station.facts import JobChanged
 
@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 def assign(turn: Turn, event: JobAssigned) -> None:
     """Take a job, or answer why not. The same revision again is answered with the state that it has."""
     job, known = event.job, event.known
-    if known is None:
+    pool.settled(turn, job.job)
+    if known is None and pool.is_full(turn):
+        turn.tell(JobChanged(job=job.job, rev=job.rev, state="rejected", code="station.full",
+                             detail=f"{turn.state.waiting} facts wait for the OMS"))
+    elif known is None:
         _take(turn, job, event.digest)
     elif job.rev < known.rev:
         _answer(turn, known, "job.rev-old", f"revision {job.rev} came after {known.rev}")
@@ -50,8 +54,12 @@ def _take(turn: Turn, job: Job, digest: str) -> None:
 def cancel(turn: Turn, event: JobCancelled) -> None:
     """Stop all work on a job. A cancel that overtakes its assign is kept as a tombstone."""
     known = event.known
+    pool.settled(turn, event.job)
     if known is not None and known.state == "packed":
         _answer(turn, known, "job.already-packed", "the cancel came after the job was packed")
+        return
+    if known is not None and known.state in ("expired", "cancelled") and event.rev <= known.rev:
+        _answer(turn, known)
         return
     if known is not None and event.rev < known.rev:
         _answer(turn, known, "job.rev-old", f"a cancel of revision {event.rev} came after {known.rev}")
@@ -116,8 +124,8 @@ def _retire(turn: Turn, job: str, reason: str) -> None:
     if parcel is not None:
         parcels.void(turn, parcel, reason)
     for page in turn.state.prints:
-        if page.job == job and page.state != "sending":
-            pages.void(turn, page, reason)
+        if page.job == job:
+            pages.retire(turn, page, reason)
 
 
 def _answer(turn: Turn, known: KnownJob, code: str = "", detail: str = "") -> None:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from agent.station import jobs, pages, parcels, visits
+from agent.station import jobs, pages, parcels, pool, visits
 from agent.station.events import (
     Acknowledge,
     AgentStarted,
+    BlockLeased,
     BuryMessage,
     ButtonPressed,
     CodesSeen,
@@ -22,11 +23,13 @@ from agent.station.events import (
     FactsReceipted,
     JobAssigned,
     JobCancelled,
+    JobOffered,
     LabelArrived,
     LinkChanged,
     LoadAppeared,
     MessageIgnored,
     MessageRefused,
+    OmsChanged,
     PageDoubtful,
     PageNotPrinted,
     PagePrinted,
@@ -34,6 +37,7 @@ from agent.station.events import (
     PlatformCleared,
     PlatformTroubled,
     Record,
+    SyncAnswered,
     TimePassed,
     WeightStable,
 )
@@ -54,11 +58,12 @@ def step(state: State, event: Event, config: Settings) -> tuple[State, list[Reco
         case AgentStarted():
             _started(turn, event)
         case TimePassed():
-            turn.state = replace(turn.state, wall_ms=event.wall_ms, time_ok=event.time_ok)
+            turn.state = replace(turn.state, wall_ms=event.wall_ms, time_ok=event.time_ok, waiting=event.waiting)
+            pool.time_passed(turn)
             for known in event.expired:
                 jobs.expire(turn, known)
         case LinkChanged():
-            turn.state = replace(turn.state, link_up=event.up)
+            pool.link_changed(turn, event)
         case DeviceFailed():
             _device(turn, event.device, Broken(event.device, event.code, event.hint))
         case DeviceRecovered():
@@ -95,6 +100,14 @@ def step(state: State, event: Event, config: Settings) -> tuple[State, list[Reco
             jobs.decide(turn, event)
         case FactsReceipted():
             turn.records.append(DropFacts(event.ids))
+        case JobOffered():
+            pool.offered(turn, event)
+        case BlockLeased():
+            pool.leased(turn, event)
+        case SyncAnswered():
+            pool.answered(turn, event)
+        case OmsChanged():
+            pool.oms_changed(turn, event)
         case MessageRefused():
             _bury(turn, event)
         case MessageIgnored():
@@ -114,8 +127,11 @@ def _started(turn: Turn, event: AgentStarted) -> None:
         turn.state, store_id=event.store_id, boot=event.boot, now_ms=event.at_ms, box=None, broken=(), link_up=False,
         time_ok=False,
     )
+    pool.began(turn, event)
     for page in turn.state.prints:
-        if page.state == "sending":
+        if page.state == "sending" and page.code:
+            pages.void(turn, page, page.code)
+        elif page.state == "sending":
             pages.doubtful(turn, page, "print.agent-stopped")
     for parcel in turn.state.parcels:
         if parcel.state == "labelled":
@@ -137,6 +153,9 @@ def _page(turn: Turn, event: PagePrinted | PageNotPrinted | PageDoubtful | PageR
     """The printer answered about a page that it was sent; any other page's answer comes too late."""
     page = turn.state.page(event.print_no)
     if page is None or page.state != "sending":
+        return
+    if page.code:  # nobody wants it any more, whether it came out or not
+        pages.void(turn, page, page.code)
         return
     match event:
         case PagePrinted():

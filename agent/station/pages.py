@@ -66,6 +66,14 @@ def void(turn: Turn, page: Print, code: str) -> None:
     _tell(turn, page)
 
 
+def retire(turn: Turn, page: Print, reason: str) -> None:
+    """This page is not wanted any more. One that is under way at the printer becomes void when it has ended."""
+    if page.state == "sending":
+        turn.save_page(replace(page, code=reason))
+    else:
+        void(turn, page, reason)
+
+
 def again(turn: Turn, page: Print, code: str) -> None:
     """Print a page anew: the first does not count any more, and the new one says that it is a copy."""
     void(turn, page, code)

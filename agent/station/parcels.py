@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from agent.station import pages, rules
+from agent.station import pages, pool, rules
 from agent.station.events import SaveJob
 from agent.station.facts import JobChanged, LabelWanted, StockMoved
 from agent.station.values import Dimensions, Parcel, Refused
@@ -33,7 +33,7 @@ def judge(turn: Turn, known: KnownJob, job: Job, visit: int, gross: Weight, dims
         id=f"{job.job}/{number}", job=job.job, rev=job.rev, state="open", visit=visit, gross=gross,
         dims=dims or NOT_MEASURED, photo_sha256=photo, contents=rules.contents(job), wants=wants,
         label=labels[0].id if labels else "", tracking=tracking_of(labels),
-        sscc=job.sscc[number - 1] if number <= len(job.sscc) else "",
+        sscc=job.sscc[number - 1] if number <= len(job.sscc) else pool.next_sscc(turn) if labels else "",
         proof=turn.config.station.proof if job.verify.proof is UNSET else job.verify.proof,
     )
     reasons = rules.reasons_to_hold(job, gross)
@@ -61,7 +61,7 @@ def accept(turn: Turn, parcel: Parcel) -> None:
 
 def hold(turn: Turn, parcel: Parcel, reasons: tuple[str, ...]) -> None:
     """The parcel must not ship as it is; packer or OMS decide."""
-    _void_pages(turn, parcel, "parcel.held")
+    _retire_pages(turn, parcel, "parcel.held")
     turn.save_parcel(replace(parcel, state="held", reasons=reasons, waiting=False))
     tell_job(turn, parcel, "held", reasons[0])
 
@@ -77,7 +77,7 @@ def release(turn: Turn, parcel: Parcel) -> None:
 
 def void(turn: Turn, parcel: Parcel, reason: str) -> None:
     """The parcel does not count any more; its number is never used again."""
-    _void_pages(turn, parcel, reason)
+    _retire_pages(turn, parcel, reason)
     turn.save_parcel(replace(parcel, state="void", reasons=(reason,), waiting=False))
 
 
@@ -114,7 +114,7 @@ def close(turn: Turn, parcel: Parcel) -> None:
 def relabel(turn: Turn, parcel: Parcel, papers: tuple[Paper, ...]) -> None:
     """The OMS sent this parcel's papers: print them; a label that is out already is void."""
     labels = rules.papers_of_role(papers, "label")
-    _void_pages(turn, parcel, "parcel.relabelled")
+    _retire_pages(turn, parcel, "parcel.relabelled")
     parcel = replace(
         parcel, state="open", waiting=False, wants="job", label=labels[0].id, tracking=tracking_of(labels),
         print_no=0,
@@ -131,10 +131,10 @@ def tracking_of(labels: tuple[Paper, ...]) -> str:
     return ""
 
 
-def _void_pages(turn: Turn, parcel: Parcel, code: str) -> None:
+def _retire_pages(turn: Turn, parcel: Parcel, code: str) -> None:
     for page in turn.state.prints:
-        if page.parcel == parcel.id and page.state in ("queued", "in-doubt"):
-            pages.void(turn, page, code)
+        if page.parcel == parcel.id:
+            pages.retire(turn, page, code)
 
 
 def tell_job(turn: Turn, parcel: Parcel, state: JobState, code: str) -> None:

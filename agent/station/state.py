@@ -42,6 +42,20 @@ class Box(Struct, frozen=True, omit_defaults=True):
     photo_sha256: str = ""
 
 
+class Block(Struct, frozen=True):
+    """Serial numbers leased by the OMS: the next SSCC without its check digit, as a number, and how many are left."""
+
+    next: int
+    left: int
+
+
+class Claim(Struct, frozen=True):
+    """A job of the site's pool that we asked for, and when we stop waiting for it."""
+
+    job: str
+    until_ms: int
+
+
 class State(Struct, frozen=True, omit_defaults=True):
     """The station: its clock, what stands on the platform, what is broken, what has not ended yet."""
 
@@ -57,6 +71,13 @@ class State(Struct, frozen=True, omit_defaults=True):
     broken: tuple[Broken, ...] = ()
     parcels: tuple[Parcel, ...] = ()
     prints: tuple[Print, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    blocks: tuple[Block, ...] = ()
+    leased: tuple[str, ...] = ()
+    waiting: int = 0
+    oms: str = ""
+    session_answered: int = 0
+    next_sync_ms: int = 0
 
     def parcel(self, parcel_id: str) -> Parcel | None:
         """Return the parcel that has not ended, or None."""

@@ -7,6 +7,9 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, assert_never
 from uuid import uuid4
 
+from msgspec.structs import replace
+
+from agent.messages import SyncRequest, sync_request
 from agent.station.events import (
     BuryMessage,
     DropFacts,
@@ -15,6 +18,7 @@ from agent.station.events import (
     SaveParcel,
     SavePrint,
     Tell,
+    TimePassed,
 )
 from agent.station.facts import MessageDead
 from agent.store.errors import StoreError, sqlite_errors
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Row", "Store", "StoreError"]
 
+SYNC_PAGE = 500
 DEAD_LETTERS = 1_000  # rows; the oldest go first
 DEAD_LETTER_BYTES = 4_096  # kept of each payload
 
@@ -150,7 +155,8 @@ class Store:
     def attach(self, event: Event) -> Event:
         """Return `event` with what the store knows of its subject (`known`, `jobs`, `prints`). Raises StoreError."""
         with sqlite_errors():
-            return self._ledger.attach(event)
+            attached = self._ledger.attach(event)
+        return replace(attached, waiting=self.outbox.waiting) if isinstance(attached, TimePassed) else attached
 
     def job(self, job_id: str) -> Job | None:
         """Return the job's body, or None when it is unknown or only a tombstone."""
@@ -176,6 +182,25 @@ class Store:
             (counts["dead_letters"],) = self._db.execute("SELECT count(*) FROM dead_letters").fetchone()
         counts["bytes"] = self.path.stat().st_size
         return counts
+
+    def sync_pages(self, session: int) -> list[bytes]:
+        """Return the payloads of `sync/req`: our jobs that have not ended, in pages of at most 500.
+
+        A page speaks for the job ids from `from` to `to`, so that the OMS sees what is missing inside of it.
+        """
+        with sqlite_errors():
+            rows = self._db.execute("SELECT id, rev, state, substr(sha256, 1, 8) FROM jobs"
+                                    " WHERE state IN ('open', 'held') ORDER BY id").fetchall()
+            oldest = self.outbox.oldest_id()
+        pages = [rows[start:start + SYNC_PAGE] for start in range(0, len(rows), SYNC_PAGE)] or [[]]
+        return [
+            sync_request(SyncRequest(
+                session=session, store=self.store_id, page=number, of=len(pages), unreceipted=self.outbox.waiting,
+                first="" if number == 1 else page[0][0],
+                last=pages[number][0][0] if number < len(pages) else "", oldest=oldest,
+                jobs=tuple(tuple(row) for row in page)))
+            for number, page in enumerate(pages, start=1)
+        ]
 
     # -- the outbox ---------------------------------------------------------------------------------------------
 

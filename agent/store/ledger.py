@@ -13,6 +13,7 @@ from agent.station.events import (
     Event,
     JobAssigned,
     JobCancelled,
+    JobOffered,
     KnownJob,
     LabelArrived,
     SaveJob,
@@ -182,6 +183,9 @@ class Ledger:
                 prints = self.prints_seen(event.codes)
                 slips = [page.job for page, _ in prints if page.role != "label"]
                 return replace(event, jobs=self.jobs_seen(event.codes, slips), prints=prints)
+            case JobOffered():
+                (open_jobs,) = self._db.execute("SELECT count(*) FROM jobs WHERE state IN ('open', 'held')").fetchone()
+                return replace(event, known=self.known(event.job), open_jobs=open_jobs)
             case TimePassed() if event.time_ok:
                 return replace(event, expired=self.overdue(event.wall_ms))
             case _:

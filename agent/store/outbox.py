@@ -56,6 +56,8 @@ class Outbox:
         self._station = station
         self._sent: dict[int, _Sent] = {}
         self._dropped: list[int] = []
+        self._waiting = int(connection.execute("SELECT count(*) FROM outbox").fetchone()[0])
+        self._written_waiting = self._waiting
         self._next_due_ms = 0
         self._cursor = [0] * PRIORITIES
         row = connection.execute("SELECT value FROM meta WHERE name='seq'").fetchone()
@@ -69,6 +71,7 @@ class Outbox:
         """Store a fact in the running transaction and return its seq; its id and bytes never change from now on."""
         self._seq += 1
         self._last[fact.priority] = self._seq
+        self._waiting += 1
         body = envelope(fact, id=f"{self._store_id}:{self._seq}", station=self._station, seq=self._seq, boot=boot,
                         mono_ms=mono_ms, wall_ms=wall_ms, time_ok=time_ok)
         self._db.execute("INSERT INTO outbox (priority, seq, kind, body, digest, wall_ms) VALUES (?,?,?,?,?,?)",
@@ -84,6 +87,7 @@ class Outbox:
             count += self._db.execute(
                 "INSERT OR IGNORE INTO outbox (priority, seq, kind, foreign_id, body, digest, wall_ms)"
                 " VALUES (?,?,?,?,?,?,?)", (priority, self._seq, kind, old_id, body, digest(body), wall_ms)).rowcount
+        self._waiting += count
         return count
 
     def before_commit(self) -> None:
@@ -93,14 +97,14 @@ class Outbox:
 
     def after_commit(self) -> None:
         """Take what is on disk as true."""
-        self._written_seq = self._seq
+        self._written_seq, self._written_waiting = self._seq, self._waiting
         for seq in self._dropped:
             self._sent.pop(seq, None)
         self._dropped.clear()
 
     def after_rollback(self) -> None:
         """Forget what was not committed."""
-        self._seq = self._written_seq
+        self._seq, self._waiting = self._written_seq, self._written_waiting
         self._last = [min(last, self._seq) for last in self._last]
         self._dropped.clear()
 
@@ -110,10 +114,12 @@ class Outbox:
         for fact_id in ids:
             if fact_id.startswith(ours):
                 seq = int(fact_id.removeprefix(ours))
-                self._db.execute("DELETE FROM outbox WHERE priority IN (0,1,2,3) AND seq=?", (min(seq, 2**62),))
+                self._waiting -= self._db.execute("DELETE FROM outbox WHERE priority IN (0,1,2,3) AND seq=?",
+                                                  (min(seq, 2**62),)).rowcount
                 self._dropped.append(seq)
             else:
                 gone = self._db.execute("DELETE FROM outbox WHERE foreign_id=? RETURNING seq", (fact_id,)).fetchall()
+                self._waiting -= len(gone)
                 self._dropped.extend(seq for (seq,) in gone)
 
     def due(self, now_ms: int, limit: int) -> list[Row]:
@@ -168,7 +174,12 @@ class Outbox:
     @property
     def waiting(self) -> int:
         """The number of facts that the OMS has not confirmed."""
-        return int(self._db.execute("SELECT count(*) FROM outbox").fetchone()[0])
+        return self._waiting
+
+    def oldest_id(self) -> str:
+        """The id of the oldest fact without a receipt, or an empty text."""
+        row = self._db.execute("SELECT seq, foreign_id FROM outbox ORDER BY seq LIMIT 1").fetchone()
+        return "" if row is None else row[1] or f"{self._store_id}:{row[0]}"
 
     @property
     def unreceipted(self) -> int:
