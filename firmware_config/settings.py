@@ -128,7 +128,7 @@ def load(path: Path) -> Settings:
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        text = "there is no such file. `packbench init` writes a first one."
+        text = "there is no such file. Copy firmware_config/station.toml there and change what differs."
         raise ConfigError(str(path), [Problem("file", "config.missing", text)]) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         text = f"it can't be read as TOML: {error}."
