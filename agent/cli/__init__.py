@@ -63,6 +63,6 @@ calibrate = LazyGroup("calibrate", "Calibrate a device; nothing changes until th
 })
 check = LazyGroup("check", "Say how a device or the broker is, and what to do about it.", {
     "scale": ("agent.cli.scale:check", "Rate, noise, spikes, ring, and what each means."),
-    "camera": ("agent.cli.camera:check", "Picture, focus, exposure, and what each means."),
+    "camera": ("agent.cli.camera_check:check", "Picture, focus, exposure, and what each means."),
     "broker": ("agent.cli.broker:check", "Which delivery guarantees this broker keeps."),
 })

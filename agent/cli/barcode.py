@@ -43,25 +43,49 @@ class ManyTexts(click.Command):
 
 @group.command(cls=ManyTexts)
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="IMAGE...")
-@click.option("--formats", "names", multiple=True, metavar="NAME[,NAME...]",
-              help="Symbologies to read, such as Code128,EAN13,QRCode. Default: all but UPC-E, Codabar and short ITF.")
-@click.option("--expect", "expected", multiple=True, metavar="TEXT...",
-              help="Texts that should be there; a picture is done when all were read. May be repeated.")
+@click.option(
+    "--formats",
+    "names",
+    multiple=True,
+    metavar="NAME[,NAME...]",
+    help="Symbologies to read, such as Code128,EAN13,QRCode. Default: all but UPC-E, Codabar and short ITF.",
+)
+@click.option(
+    "--expect",
+    "expected",
+    multiple=True,
+    metavar="TEXT...",
+    help="Texts that should be there; a picture is done when all were read. May be repeated.",
+)
 @click.option("--budget-s", default=10.0, show_default=True, type=click.FloatRange(0.01, 600), help="Time per picture.")
-@click.option("--draw", "folder", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
-              help="Write each picture there with its codes outlined.")
+@click.option(
+    "--draw",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Write each picture there with its codes outlined.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a list with one object per picture.")
-def read(images: tuple[Path, ...], names: tuple[str, ...], expected: tuple[str, ...], budget_s: float, folder: Path | None,
-         *, as_json: bool) -> None:
+def read(
+    images: tuple[Path, ...],
+    names: tuple[str, ...],
+    expected: tuple[str, ...],
+    budget_s: float,
+    folder: Path | None,
+    *,
+    as_json: bool,
+) -> None:
     """Read every barcode in pictures, at any angle.
 
-    A code that is readable but not to be believed stands under "refused" with the reason. Exit status 2 when a picture could
-    not be read; the others are read all the same.
+    A code that is readable but not to be believed stands under "refused" with the reason. Exit status 2 when a
+    picture could not be read; the others are read all the same.
     """
     from agent.vision.barcodes_symbologies import DEFAULT, formats_from_names
 
     try:
-        formats = formats_from_names(name.strip() for names_ in names for name in names_.split(",")) if names else DEFAULT
+        formats = (
+            formats_from_names(name.strip() for names_ in names for name in names_.split(",")) if names else DEFAULT
+        )
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--formats") from None
     rows = list(_with_progress(images, _rows(images, formats, expected, budget_s, folder)))
@@ -73,8 +97,9 @@ def read(images: tuple[Path, ...], names: tuple[str, ...], expected: tuple[str, 
         sys.exit(2)
 
 
-def _rows(images: Iterable[Path], formats: frozenset[str], expected: tuple[str, ...], budget_s: float,
-          folder: Path | None) -> Iterator[dict[str, Any]]:
+def _rows(
+    images: Iterable[Path], formats: frozenset[str], expected: tuple[str, ...], budget_s: float, folder: Path | None
+) -> Iterator[dict[str, Any]]:
     from agent.vision.barcodes import read_codes
     from agent.vision.pictures import PictureError, grey_picture
 
@@ -82,8 +107,12 @@ def _rows(images: Iterable[Path], formats: frozenset[str], expected: tuple[str, 
         try:
             grey = grey_picture(image)
         except PictureError as error:
-            yield {"image": str(image), "codes": [], "refused": [],
-                   "error": {"code": error.code, "detail": error.detail, "hint": error.hint}}
+            yield {
+                "image": str(image),
+                "codes": [],
+                "refused": [],
+                "error": {"code": error.code, "detail": error.detail, "hint": error.hint},
+            }
             continue
         codes = read_codes(grey, expect=expected, formats=formats, budget_s=budget_s, now=time.monotonic)
         if folder is not None:
@@ -100,10 +129,19 @@ def _row(code: Code) -> dict[str, Any]:
 
     gs1 = gs1_of(code)
     return {
-        "text": code.text, "symbology": code.symbology, "identifier": code.identifier,
-        "corners": [list(point) for point in code.corners], "stage": code.stage,
-        "gs1": None if gs1 is None else {
-            "elements": [list(pair) for pair in gs1.elements], "gtin": gs1.gtin, "sscc": gs1.sscc, "errors": list(gs1.errors)},
+        "text": code.text,
+        "symbology": code.symbology,
+        "identifier": code.identifier,
+        "corners": [list(point) for point in code.corners],
+        "stage": code.stage,
+        "gs1": None
+        if gs1 is None
+        else {
+            "elements": [list(pair) for pair in gs1.elements],
+            "gtin": gs1.gtin,
+            "sscc": gs1.sscc,
+            "errors": list(gs1.errors),
+        },
     }
 
 
@@ -123,10 +161,10 @@ def _lines(row: dict[str, Any]) -> Iterator[str]:
 
 
 def printable(text: str) -> str:
-    """Return a text that cannot steer a terminal: control and invisible characters as escapes, 200 characters at most.
+    r"""Return a text that cannot steer a terminal: control and invisible characters as escapes, 200 characters at most.
 
     >>> printable(chr(27) + "[31mA" + chr(29) + "B")
-    '\\\\x1b[31mA\\\\x1dB'
+    '\\x1b[31mA\\x1dB'
     """
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
     return shown if len(shown) <= 200 else f"{shown[:197]}..."

@@ -17,11 +17,14 @@ _JPEG_START = b"\xff\xd8\xff"
 class FolderCamera:
     """Shows the pictures of a folder (or one picture) in the order of their names, one a call.
 
-    At the end it starts again, or with `loop=False` keeps showing the last one. JPEG files are passed on byte by byte; a PNG
-    becomes a JPEG of quality 95. The folder is listed anew on each call, so a picture that is put there is seen.
+    At the end it starts again, or with `loop=False` keeps showing the last one. JPEG files are passed on byte by
+    byte; a PNG becomes a JPEG of quality 95. The folder is listed anew on each call, so a picture that is put there
+    is seen.
     """
 
-    def __init__(self, path: str | Path, clock_ms: Callable[[], int], *, camera: str = "codes", loop: bool = True) -> None:
+    def __init__(
+        self, path: str | Path, clock_ms: Callable[[], int], *, camera: str = "codes", loop: bool = True
+    ) -> None:
         self._path = Path(path)
         self._clock_ms = clock_ms
         self._camera = camera
@@ -45,19 +48,26 @@ class FolderCamera:
                 return [self._path]
             pictures = sorted((p for p in self._path.iterdir() if p.suffix.lower() in SUFFIXES), key=lambda p: p.name)
         except OSError as error:
-            raise DeviceError("camera.missing", f"the folder {self._path} cannot be listed: {error.strerror}.",
-                              "Set the camera's path to a folder with JPEG or PNG pictures.") from error
+            raise DeviceError(
+                "camera.missing",
+                f"the folder {self._path} cannot be listed: {error.strerror}.",
+                "Set the camera's path to a folder with JPEG or PNG pictures.",
+            ) from error
         if not pictures:
-            raise DeviceError("camera.missing", f"no JPEG or PNG picture is in {self._path}.",
-                              "Put pictures there, or set the camera's path to another folder.")
+            raise DeviceError(
+                "camera.missing",
+                f"no JPEG or PNG picture is in {self._path}.",
+                "Put pictures there, or set the camera's path to another folder.",
+            )
         return pictures
 
     def _jpeg(self, picture: Path) -> bytes:
         try:
             content = picture.read_bytes()
         except OSError as error:
-            raise DeviceError("camera.bad-frame", f"{picture} cannot be read: {error.strerror}.",
-                              "Check the file's rights.") from error
+            raise DeviceError(
+                "camera.bad-frame", f"{picture} cannot be read: {error.strerror}.", "Check the file's rights."
+            ) from error
         return content if content.startswith(_JPEG_START) else _jpeg_of(content, picture)
 
 

@@ -1,4 +1,4 @@
-"""The newest frame of a camera that streams: a thread puts frames in, whoever asks waits for one taken after the question."""
+"""The newest frame of a camera that streams: a thread puts it in, whoever asks waits for one taken after that."""
 
 from __future__ import annotations
 
@@ -32,9 +32,15 @@ class Newest:
             self._equal = self._equal + 1 if self._frame and self._frame.jpeg == jpeg else 0
             self._frame = Frame(self._clock_ms(), jpeg, self._camera)
             self._number += 1
-            self._error = None if self._equal < FROZEN_FRAMES else DeviceError(
-                "camera.frozen", f"the camera has sent the same picture {self._equal + 1} times.",
-                "Unplug the camera and plug it in again.")
+            self._error = (
+                None
+                if self._equal < FROZEN_FRAMES
+                else DeviceError(
+                    "camera.frozen",
+                    f"the camera has sent the same picture {self._equal + 1} times.",
+                    "Unplug the camera and plug it in again.",
+                )
+            )
             self._changed.notify_all()
 
     def fail(self, error: DeviceError) -> None:
@@ -54,6 +60,9 @@ class Newest:
             if self._error is not None:
                 raise self._error
             if self._number < wanted or self._frame is None:
-                raise DeviceError("camera.mute", f"no new picture came within {timeout_s:g} s.",
-                                  "Check the camera's cable and power; it is tried again by itself.")
+                raise DeviceError(
+                    "camera.mute",
+                    f"no new picture came within {timeout_s:g} s.",
+                    "Check the camera's cable and power; it is tried again by itself.",
+                )
             return self._frame

@@ -1,4 +1,4 @@
-"""A Pi ribbon camera through Raspberry Pi's own programs as child processes: a stream of JPEGs, or one still a question.
+"""A Pi ribbon camera through Raspberry Pi's own programs as children: a stream of JPEGs, or a still a question.
 
 libcamera has no Python module that a venv can install, and a camera stack that crashes takes only the child with it.
 """
@@ -16,7 +16,10 @@ from agent.devices.newest import Newest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-START, END = b"\xff\xd8", b"\xff\xd9"  # JPEG's SOI and EOI; inside its data an FF is always followed by 00 (T.81, B.1.1.5)
+START, END = (
+    b"\xff\xd8",
+    b"\xff\xd9",
+)  # JPEG's SOI and EOI; inside its data an FF is always followed by 00 (T.81, B.1.1.5)
 PIECE = 65_536
 LARGEST = 40_000_000
 """A stream without an end of picture for so many bytes is no MJPEG."""
@@ -28,11 +31,34 @@ class RpicamVideo:
     """`rpicam-vid` streaming MJPEG; the newest frame is kept, and the program is started again when it ends."""
 
     def __init__(
-        self, clock_ms: Callable[[], int], *, width: int, height: int, rate_hz: float = 10.0, camera: str = "codes",
-        options: Sequence[str] = (), program: Sequence[str] = ("rpicam-vid",), retry_s: float = 2.0,
+        self,
+        clock_ms: Callable[[], int],
+        *,
+        width: int,
+        height: int,
+        rate_hz: float = 10.0,
+        camera: str = "codes",
+        options: Sequence[str] = (),
+        program: Sequence[str] = ("rpicam-vid",),
+        retry_s: float = 2.0,
     ) -> None:
-        self._command = [*program, "-t", "0", "-n", "--codec", "mjpeg", "--width", str(width), "--height", str(height),
-                         "--framerate", f"{rate_hz:g}", *options, "-o", "-"]
+        self._command = [
+            *program,
+            "-t",
+            "0",
+            "-n",
+            "--codec",
+            "mjpeg",
+            "--width",
+            str(width),
+            "--height",
+            str(height),
+            "--framerate",
+            f"{rate_hz:g}",
+            *options,
+            "-o",
+            "-",
+        ]
         self._retry_s = retry_s
         self._newest = Newest(clock_ms, camera)
         self._stop = threading.Event()
@@ -78,11 +104,29 @@ class RpicamStill:
     """`rpicam-still`: one full-size picture a question, where the stream's is too small to read small codes in."""
 
     def __init__(
-        self, clock_ms: Callable[[], int], *, width: int, height: int, camera: str = "codes", options: Sequence[str] = (),
+        self,
+        clock_ms: Callable[[], int],
+        *,
+        width: int,
+        height: int,
+        camera: str = "codes",
+        options: Sequence[str] = (),
         program: Sequence[str] = ("rpicam-still",),
     ) -> None:
-        self._command = [*program, "-n", "--immediate", "-e", "jpg", "--width", str(width), "--height", str(height),
-                         *options, "-o", "-"]
+        self._command = [
+            *program,
+            "-n",
+            "--immediate",
+            "-e",
+            "jpg",
+            "--width",
+            str(width),
+            "--height",
+            str(height),
+            *options,
+            "-o",
+            "-",
+        ]
         self._clock_ms = clock_ms
         self._camera = camera
 
@@ -93,7 +137,9 @@ class RpicamStill:
                 content, _ = child.communicate(timeout=timeout_s)
             except subprocess.TimeoutExpired:
                 child.kill()
-                raise DeviceError("camera.mute", f"{self._command[0]} took longer than {timeout_s:g} s.", _HINT) from None
+                raise DeviceError(
+                    "camera.mute", f"{self._command[0]} took longer than {timeout_s:g} s.", _HINT
+                ) from None
         at_ms = self._clock_ms()
         if child.returncode or not (content.startswith(START) and content.rstrip(b"\0").endswith(END)):
             raise _ended(self._command[0], child)
@@ -116,8 +162,8 @@ def jpegs(stream: IO[bytes] | None) -> Iterator[bytes]:
                 break
             start = rest.find(START, 0, end)
             if start >= 0:
-                yield rest[start:end + 2]
-            rest, searched = rest[end + 2:], 0
+                yield rest[start : end + 2]
+            rest, searched = rest[end + 2 :], 0
         if len(rest) > LARGEST:
             return
 
@@ -127,7 +173,9 @@ def _started(command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
     try:
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     except OSError as error:
-        raise DeviceError("camera.missing", f"{command[0]} cannot be started: {error.strerror}.", _MISSING_HINT) from None
+        raise DeviceError(
+            "camera.missing", f"{command[0]} cannot be started: {error.strerror}.", _MISSING_HINT
+        ) from None
     try:
         yield child
     finally:

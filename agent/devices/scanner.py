@@ -1,7 +1,7 @@
 """Hand scanners: on a serial port (USB-COM mode, the better way), or as a keyboard that only packbench may read.
 
-Both answer with whole scans. A keyboard's queue in the kernel holds 64 events, about one scan of ten characters: it is read
-without a pause in a thread of its own, and a scan that lost keys is told as lost, never as a shorter code.
+Both answer with whole scans. A keyboard's queue in the kernel holds 64 events, about one scan of ten characters: it
+is read without a pause in a thread of its own, and a scan that lost keys is told as lost, never as a shorter code.
 """
 
 from __future__ import annotations
@@ -88,7 +88,9 @@ class SerialScanner:
         deadline_s = time.monotonic() + timeout_s
         try:
             while True:
-                wire.timeout = max(0.0, min(deadline_s - time.monotonic(), _SERIAL_QUIET_S if self._rest else timeout_s))
+                wire.timeout = max(
+                    0.0, min(deadline_s - time.monotonic(), _SERIAL_QUIET_S if self._rest else timeout_s)
+                )
                 piece = wire.read(1)
                 piece += wire.read(wire.in_waiting) if piece else b""
                 found = list(self._take(piece))
@@ -110,15 +112,19 @@ class SerialScanner:
         try:
             return serial.Serial(self._port, self._baud, exclusive=True)
         except (serial.SerialException, OSError, ValueError) as error:
-            raise DeviceError("scanner.missing", f"no scanner answers at {self._port}: {error}.",
-                              "Plug it in and set it to USB-COM mode; `ls /dev/serial/by-id` lists the ports.") from None
+            raise DeviceError(
+                "scanner.missing",
+                f"no scanner answers at {self._port}: {error}.",
+                "Plug it in and set it to USB-COM mode; `ls /dev/serial/by-id` lists the ports.",
+            ) from None
 
     def _take(self, piece: bytes) -> Iterator[Scan | LostScan]:
         silent = not piece
         self._rest += piece
         while (end := next((i for i, byte in enumerate(self._rest) if byte in _ENDS), None)) is not None or (
-                silent and self._rest):
-            content, self._rest = (self._rest, b"") if end is None else (self._rest[:end], self._rest[end + 1:])
+            silent and self._rest
+        ):
+            content, self._rest = (self._rest, b"") if end is None else (self._rest[:end], self._rest[end + 1 :])
             if self._too_long or len(content) > LONGEST:
                 self._too_long = False
                 yield LostScan(self._clock_ms(), "scanner.too-long", "Scan again, one code at a time.")
@@ -194,14 +200,20 @@ class WedgeScanner:
         try:
             device = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
-            raise DeviceError("scanner.missing", f"no scanner at {self._path}: {error.strerror}.",
-                              "Plug it in; packbench must be in the group `input`.") from None
+            raise DeviceError(
+                "scanner.missing",
+                f"no scanner at {self._path}: {error.strerror}.",
+                "Plug it in; packbench must be in the group `input`.",
+            ) from None
         try:
             self._grab(device)
         except OSError as error:
             os.close(device)
-            raise DeviceError("scanner.busy", f"{self._path} cannot be taken alone: {error.strerror}.",
-                              "Another program holds it, or the path is no keyboard: use its -event-kbd name.") from None
+            raise DeviceError(
+                "scanner.busy",
+                f"{self._path} cannot be taken alone: {error.strerror}.",
+                "Another program holds it, or the path is no keyboard: use its -event-kbd name.",
+            ) from None
         return device
 
     def _listen(self, device: int) -> None:
@@ -216,15 +228,19 @@ class WedgeScanner:
                     self._tell(keys.end())
                     continue
                 chunk = rest + os.read(device, EVENT.size * 64)
-                if len(chunk) == len(rest):
-                    raise OSError(0, "end of file")
+                if len(chunk) == len(rest):  # only a pipe ends so; a keyboard fails with ENODEV
+                    self._scans.put(self._gone("end of file"))
+                    return
                 whole = len(chunk) - len(chunk) % EVENT.size
                 rest = chunk[whole:]
                 self._tell(keys.feed(chunk[:whole]))
-        except OSError as error:  # ENODEV: unplugged
-            self._scans.put(DeviceError("scanner.gone", f"the scanner at {self._path} went away: {error.strerror}.", _HINT))
+        except OSError as error:
+            self._scans.put(self._gone(str(error.strerror)))
         finally:
             os.close(device)
+
+    def _gone(self, why: str) -> DeviceError:
+        return DeviceError("scanner.gone", f"the scanner at {self._path} went away: {why}.", _HINT)
 
     def _tell(self, ended: Iterator[Typed | Lost]) -> None:
         for one in ended:

@@ -1,7 +1,7 @@
 """From the raw keys of a keyboard-wedge scanner to what it scanned.
 
-A wedge types on a US keyboard whatever layout the host has, so raw key codes are mapped with the US table here. Sources:
-linux/input-event-codes.h, and Documentation/input/event-codes.rst of the kernel for SYN_DROPPED.
+A wedge types on a US keyboard whatever layout the host has, so raw key codes are mapped with the US table here.
+Sources: linux/input-event-codes.h, and Documentation/input/event-codes.rst of the kernel for SYN_DROPPED.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 EVENT = struct.Struct("llHHi")
-"""struct input_event: seconds, microseconds, type, code, value, in the machine's own sizes (24 bytes on a 64-bit Pi)."""
+"""struct input_event: seconds, microseconds, type, code, value, in native sizes (24 bytes on a 64-bit Pi)."""
 
 EV_SYN, EV_KEY = 0, 1
 SYN_REPORT, SYN_DROPPED = 0, 3
@@ -33,8 +33,8 @@ def _rows(*rows: tuple[int, str, str]) -> dict[int, tuple[str, str]]:
             for place, pair in enumerate(zip(plain, shifted, strict=True))}
 
 
-_US = _rows((2, "1234567890-=", "!@#$%^&*()_+"), (16, "qwertyuiop[]", "QWERTYUIOP{}"), (30, "asdfghjkl;'`", 'ASDFGHJKL:"~'),
-            (43, "\\zxcvbnm,./", "|ZXCVBNM<>?"), (57, " ", " "))
+_US = _rows((2, "1234567890-=", "!@#$%^&*()_+"), (16, "qwertyuiop[]", "QWERTYUIOP{}"),
+            (30, "asdfghjkl;'`", 'ASDFGHJKL:"~'), (43, "\\zxcvbnm,./", "|ZXCVBNM<>?"), (57, " ", " "))
 
 QUIET_S = 0.3
 """A scan's keys come within milliseconds; after this long without one, what is there is all of it."""
@@ -111,7 +111,8 @@ class Keys:
             return
         held = {_MODIFIERS[key] for key in self._held}
         if "alt" in held:
-            # Windows' way to type any character: Alt held, 0 2 9 on the keypad, Alt released. NumLock does not matter here.
+            # Windows' way to type any character: Alt held, 0 2 9 on the keypad, Alt released. NumLock does not matter
+            # here.
             self._alt_digits = (self._alt_digits + _KEYPAD.get(code, ""))[-4:]
         elif code in _KEYPAD or code in _KEYPAD_SIGNS:
             self._put(_KEYPAD.get(code) or _KEYPAD_SIGNS[code], at_s)

@@ -1,6 +1,7 @@
 """A USB camera through OpenCV's V4L2 backend: its own JPEGs, always the newest, opened again after an unplug.
 
-Pi ribbon cameras are not for this driver: their V4L2 nodes deliver raw sensor data that OpenCV cannot use (see `rpicam`).
+Pi ribbon cameras are not for this driver: their V4L2 nodes deliver raw sensor data that OpenCV cannot use (see
+`rpicam`).
 """
 
 from __future__ import annotations
@@ -26,13 +27,22 @@ QUALITY = 92
 class V4l2Camera:
     """A camera at a `/dev/v4l/by-id/...` path, which stays the same whatever port it is plugged into.
 
-    MJPG is asked for first, then the size: in the other order a USB 2 camera grants neither. What it granted is read back;
-    another size is an error, since the lens calibration holds for one size only. `backend` is OpenCV's, V4L2 unless given.
+    MJPG is asked for first, then the size: in the other order a USB 2 camera grants neither. What it granted is read
+    back; another size is an error, since the lens calibration holds for one size only. `backend` is OpenCV's, V4L2
+    unless given.
     """
 
     def __init__(
-        self, path: str, clock_ms: Callable[[], int], *, width: int, height: int, rate_hz: float = 10.0,
-        camera: str = "codes", retry_s: float = 2.0, backend: int | None = None,
+        self,
+        path: str,
+        clock_ms: Callable[[], int],
+        *,
+        width: int,
+        height: int,
+        rate_hz: float = 10.0,
+        camera: str = "codes",
+        retry_s: float = 2.0,
+        backend: int | None = None,
     ) -> None:
         self._path = path
         self._size = (width, height)
@@ -75,8 +85,11 @@ class V4l2Camera:
 
         capture = cv2.VideoCapture(self._path, cv2.CAP_V4L2 if self._backend is None else self._backend)
         if not capture.isOpened():
-            raise DeviceError("camera.missing", f"no camera can be opened at {self._path}.",
-                              "Plug it in; `ls /dev/v4l/by-id` lists the cameras. packbench must be in the group `video`.")
+            raise DeviceError(
+                "camera.missing",
+                f"no camera can be opened at {self._path}.",
+                "Plug it in; `ls /dev/v4l/by-id` lists the cameras. packbench must be in the group `video`.",
+            )
         width, height = self._size
         capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
         capture.set(cv2.CAP_PROP_FRAME_WIDTH, width)
@@ -87,18 +100,28 @@ class V4l2Camera:
         granted = (round(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), round(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)))
         if granted != self._size:
             capture.release()
-            raise DeviceError("camera.wrong-size", f"the camera gives {granted[0]}x{granted[1]}, not {width}x{height}.",
-                              "Set width and height to a size that the camera has, and calibrate in that size.")
+            raise DeviceError(
+                "camera.wrong-size",
+                f"the camera gives {granted[0]}x{granted[1]}, not {width}x{height}.",
+                "Set width and height to a size that the camera has, and calibrate in that size.",
+            )
         return capture
 
     def _grab_from(self, capture: cv2.VideoCapture) -> None:
+        import numpy as np
+
         while not self._stop.is_set():
             there, image = capture.read()
             if not there:
-                self._newest.fail(DeviceError("camera.gone", f"the camera at {self._path} stopped sending.",
-                                              "Check its cable; it is opened again by itself."))
+                self._newest.fail(
+                    DeviceError(
+                        "camera.gone",
+                        f"the camera at {self._path} stopped sending.",
+                        "Check its cable; it is opened again by itself.",
+                    )
+                )
                 return
-            self._newest.put(_jpeg(image))
+            self._newest.put(_jpeg(np.asarray(image, np.uint8)))
 
 
 def _jpeg(image: NDArray[np.uint8]) -> bytes:

@@ -28,7 +28,8 @@ def is_digits(text: str) -> bool:
 def check_digit(digits: str) -> int:
     """Return the GS1 mod 10 check digit that belongs behind `digits` (General Specifications, 7.9.1).
 
-    The digit beside the check digit weighs 3, the next 1, and so on to the left. Raises ValueError for other characters.
+    The digit beside the check digit weighs 3, the next 1, and so on to the left. Raises ValueError for other
+    characters.
 
     >>> check_digit("590123412345")
     7
@@ -110,8 +111,8 @@ def sscc_of(text: str) -> str | None:
 class Elements:
     """An element string taken apart: (identifier, value) pairs in their order, and why it stopped, or empty.
 
-    `error` is `unknown_identifier`, `too_short`, `not_digits`, `check_digit` or `unparsed_rest`; `rest` is what could not be
-    taken apart. The pairs before the trouble are kept: a scanner that drops separators still tells the GTIN.
+    `error` is `unknown_identifier`, `too_short`, `not_digits`, `check_digit` or `unparsed_rest`; `rest` is what could
+    not be taken apart. The pairs before the trouble are kept: a scanner that drops separators still tells the GTIN.
     """
 
     pairs: tuple[tuple[str, str], ...]
@@ -126,8 +127,8 @@ class Elements:
 def elements(text: str, *, separators: str = FNC1) -> Elements:
     """Return the parts of a GS1 element string, as plain text without symbology identifier and parentheses.
 
-    `separators` are the characters that a scanner sends for FNC1; a site whose scanner sends `|` says so. A value without
-    separator behind it takes all that its identifier allows, as the standard says: nothing is guessed.
+    `separators` are the characters that a scanner sends for FNC1; a site whose scanner sends `|` says so. A value
+    without separator behind it takes all that its identifier allows, as the standard says: nothing is guessed.
 
     >>> elements("010703206980498815210526100329").pairs
     (('01', '07032069804988'), ('15', '210526'), ('10', '0329'))
@@ -153,7 +154,7 @@ def elements(text: str, *, separators: str = FNC1) -> Elements:
 
 
 def symbology_identifier(text: str) -> tuple[str, str]:
-    """Return the AIM symbology identifier that a scanner put in front (ISO/IEC 15424), or an empty string, and the rest.
+    """Return the AIM symbology identifier that a scanner put in front (ISO/IEC 15424), or an empty text, and the rest.
 
     >>> symbology_identifier("]C100340123450000000017")
     (']C1', '00340123450000000017')
@@ -166,30 +167,38 @@ GS1_IDENTIFIERS = frozenset({"]C1", "]e0", "]d2", "]Q3", "]J1"})
 """What GS1-128, DataBar, GS1 DataMatrix, GS1 QR and GS1 DotCode say of themselves."""
 
 _IDENTIFIER = re.compile(r"\][A-Za-z][0-9A-Za-z]")
-_WITH_CHECK_DIGIT = frozenset({"00", "01", "02", "410", "411", "412", "413", "414", "415", "416", "417", "8017", "8018"})
+_WITH_CHECK_DIGIT = frozenset({"00", "01", "02", "03", *(str(number) for number in range(410, 418)), "8017", "8018"})
 
-# Application identifiers (General Specifications, section 3): pattern with `n` for the digit that says the decimals,
-# least and most characters, and whether all of them are digits.
-_KINDS: tuple[tuple[str, int, int, bool], ...] = (
-    ("00", 18, 18, True), ("01", 14, 14, True), ("02", 14, 14, True), ("03", 14, 14, True), ("10", 1, 20, False),
-    *((f"{number}", 6, 6, True) for number in (11, 12, 13, 15, 16, 17)), ("20", 2, 2, True), ("21", 1, 20, False),
-    ("22", 1, 20, False), ("235", 1, 28, False), ("240", 1, 30, False), ("241", 1, 30, False), ("242", 1, 6, True),
-    ("243", 1, 20, False), ("250", 1, 30, False), ("251", 1, 30, False), ("253", 13, 30, False), ("254", 1, 20, False),
-    ("255", 13, 25, True), ("30", 1, 8, True), *((f"{number}n", 6, 6, True) for number in range(310, 317)),
-    *((f"{number}n", 6, 6, True) for number in (*range(320, 338), *range(340, 358), *range(360, 370))),
-    ("37", 1, 8, True), ("390n", 1, 15, True), ("391n", 4, 18, True), ("392n", 1, 15, True), ("393n", 4, 18, True),
-    ("394n", 4, 4, True), ("395n", 6, 6, True), ("400", 1, 30, False), ("401", 1, 30, False), ("402", 17, 17, True),
-    ("403", 1, 30, False), *((f"{number}", 13, 13, True) for number in range(410, 418)), ("420", 1, 20, False),
-    ("421", 4, 12, False), ("422", 3, 3, True), ("423", 3, 15, True), ("424", 3, 3, True), ("425", 3, 15, True),
-    ("426", 3, 3, True), ("427", 1, 3, False), *((f"{number}", 1, 70, False) for number in range(4300, 4321)),
-    ("7001", 13, 13, True), ("7002", 1, 30, False), ("7003", 10, 10, True), ("7004", 1, 4, True), ("7005", 1, 12, False),
-    ("7006", 6, 6, True), ("7007", 6, 12, True), ("8001", 14, 14, True), ("8002", 1, 20, False), ("8003", 14, 30, False),
-    ("8004", 1, 30, False), ("8005", 6, 6, True), ("8006", 18, 18, True), ("8007", 1, 34, False), ("8008", 8, 12, True),
-    ("8010", 1, 30, False), ("8011", 1, 12, True), ("8012", 1, 20, False), ("8013", 1, 25, False), ("8017", 18, 18, True),
-    ("8018", 18, 18, True), ("8019", 1, 10, True), ("8020", 1, 25, False), ("8110", 1, 70, False), ("8200", 1, 70, False),
-    ("90", 1, 30, False), *((f"{number}", 1, 90, False) for number in range(91, 100)),
-)
-_BY_IDENTIFIER = {pattern.rstrip("n"): (pattern, least, most, digits) for pattern, least, most, digits in _KINDS}
+# Application identifiers and formats as the General Specifications write them (section 3, figure 3.2-1): N digits, X
+# any characters, a single number the exact length; `n` in an identifier is the digit that says the decimals. Formats of two
+# parts (N13+X..17) are written as one.
+_TABLE = """
+00 N18       01-03 N14    10 X..20     11-13 N6     15-17 N6     20 N2        21-22 X..20  235 X..28    240-241 X..30
+242 N..6     243 X..20    250-251 X..30  253 X13..30  254 X..20    255 N13..25  30 N..8      310n-316n N6 320n-337n N6
+340n-357n N6 360n-369n N6 37 N..8      390n N..15   391n N4..18  392n N..15   393n N4..18  394n N4      395n N6
+400-401 X..30  402 N17    403 X..30    410-417 N13  420 X..20    421 X4..12   422 N3       423 N3..15   424 N3
+425 N3..15   426 N3       427 X..3     4300-4320 X..70  7001 N13  7002 X..30  7003 N10     7004 N..4    7005 X..12
+7006 N6      7007 N6..12  8001 N14     8002 X..20   8003 X14..30 8004 X..30   8005 N6      8006 N18     8007 X..34
+8008 N8..12  8010 X..30   8011 N..12   8012 X..20   8013 X..25   8017-8018 N18  8019 N..10  8020 X..25  8110 X..70
+8200 X..70   90 X..30     91-99 X..90
+"""
+
+
+def _kinds() -> dict[str, tuple[str, int, int, bool]]:
+    """Identifier without its `n` to the identifier, least and most characters, and whether all are digits."""
+    words = _TABLE.split()
+    kinds = {}
+    for identifiers, kind in zip(words[::2], words[1::2], strict=True):
+        first, _, last = identifiers.replace("n", "").partition("-")
+        least, dots, most = kind[1:].partition("..")
+        decimals = "n" if "n" in identifiers else ""
+        for number in range(int(first), int(last or first) + 1):
+            plain = f"{number:0{len(first)}d}"
+            kinds[plain] = (plain + decimals, int(least or 1), int(most if dots else least), kind[0] == "N")
+    return kinds
+
+
+_BY_IDENTIFIER = _kinds()
 
 
 def _kind_of(text: str) -> tuple[str, int, int, bool] | None:

@@ -26,14 +26,18 @@ __all__ = ["DEFAULT", "Code", "read_codes"]
 
 
 def read_codes(
-    image: NDArray[np.uint8], *, expect: Collection[str] = (), formats: Collection[str] = DEFAULT, budget_s: float = 0.3,
+    image: NDArray[np.uint8],
+    *,
+    expect: Collection[str] = (),
+    formats: Collection[str] = DEFAULT,
+    budget_s: float = 0.3,
     now: Callable[[], float],
 ) -> list[Code]:
     """Return the codes in a BGR or grey picture (uint8), the accepted ones first.
 
-    Looks go on until every text of `expect` was read, or `budget_s` is over on the clock `now`; the first look always runs.
-    Without `expect` the whole budget may be spent, since nothing says that all codes are there. Raises ValueError for an
-    array that is no picture.
+    Looks go on until every text of `expect` was read, or `budget_s` is over on the clock `now`; the first look always
+    runs. Without `expect` the whole budget may be spent, since nothing says that all codes are there. Raises
+    ValueError for an array that is no picture.
     """
     picture = Picture(grey_of(image), frozenset(formats) & LINEAR, frozenset(formats) & MATRIX)
     deadline_s = now() + budget_s

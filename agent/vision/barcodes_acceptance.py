@@ -1,7 +1,7 @@
 """Which reads are believed. A reader's check digit is no proof: blurred EAN codes are misread with a right one.
 
-What is expected comes first. Anything else must stand by itself: a right check digit where its kind has one, a second look
-that agrees for retail codes, and no other text in the same place.
+What is expected comes first. Anything else must stand by itself: a right check digit where its kind has one, a second
+look that agrees for retail codes, and no other text in the same place.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ class Code:
     """One code in a picture.
 
     `text` is spelled as in the expected set where it is expected. `raw` is what the symbol holds, `identifier` its AIM
-    symbology identifier (`]C1` is GS1-128; empty where unknown), `corners` four points in pixels of the picture, `stage` the
-    look that read it. `accepted` is whether it may be acted upon; else `why_not` says what speaks against it.
+    symbology identifier (`]C1` is GS1-128; empty where unknown), `corners` four points in pixels of the picture,
+    `stage` the look that read it. `accepted` is whether it may be acted upon; else `why_not` says what speaks against
+    it.
     """
 
     text: str
@@ -65,10 +66,11 @@ def judged(reads: Sequence[Read], expect: Collection[str], formats: Collection[s
         for read in place:
             text = expected.get(key(read), read.text)
             reason = "" if key(read) in expected else _why_not(read, place, expected, formats, expecting=bool(expect))
-            known = codes.get((read.symbology in MATRIX and read.symbology or "", key(read)))
+            known = codes.get(((read.symbology in MATRIX and read.symbology) or "", key(read)))
             if known is None or (not known.accepted and not reason):
-                codes[(read.symbology in MATRIX and read.symbology or "", key(read))] = Code(
-                    text, read.raw, read.symbology, read.identifier, read.corners, read.stage, not reason, reason)
+                codes[((read.symbology in MATRIX and read.symbology) or "", key(read))] = Code(
+                    text, read.raw, read.symbology, read.identifier, read.corners, read.stage, not reason, reason
+                )
     return sorted(codes.values(), key=lambda code: not code.accepted)
 
 
@@ -91,7 +93,7 @@ def _places(reads: Iterable[Read]) -> list[list[Read]]:
 
 
 def _together(a: Read, b: Read) -> bool:
-    """Two reads are of one place when one's middle lies in the other, or their middles are nearer than a third of a code.
+    """Two reads are of one place when one's middle lies in the other, or they are nearer than a third of a code.
 
     A linear code that was read along a slanting scan line has thin corners, so the first test alone would miss it.
     """
@@ -100,11 +102,14 @@ def _together(a: Read, b: Read) -> bool:
 
 
 def _why_not(
-    read: Read, place: list[Read], expected: dict[str, str], formats: Collection[str], *, expecting: bool,
+    read: Read, place: list[Read], expected: dict[str, str], formats: Collection[str], *, expecting: bool
 ) -> str:
     if expected:
         return "in its place an expected code was read"
-    if any(key(other) != key(read) and not (other.symbology in _PIECES and read.symbology not in _PIECES) for other in place):
+    if any(
+        key(other) != key(read) and not (other.symbology in _PIECES and read.symbology not in _PIECES)
+        for other in place
+    ):
         return "two different texts were read in its place"
     if read.identifier == "]C1" and read.text.startswith("00") and sscc_of(read.text) is None:
         return "the check digit of its SSCC is wrong"
@@ -117,4 +122,8 @@ def _why_not(
     if expecting:
         return "it is not expected, and a retail code's check digit alone proves nothing"
     looks = {other.stage for other in place if key(other) == key(read)}
-    return "" if len(looks) > 1 or looks & {"regions", "bands"} else "only one look read it, and a retail code's check digit alone proves nothing"
+    return (
+        ""
+        if len(looks) > 1 or looks & {"regions", "bands"}
+        else "only one look read it, and a retail code's check digit alone proves nothing"
+    )

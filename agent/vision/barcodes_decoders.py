@@ -66,8 +66,13 @@ def read_zxing(view: View, formats: Collection[str], *, rotate: bool = False, ev
     if not wanted:
         return []
     barcodes = zxingcpp.read_barcodes(
-        view.pixels, formats=wanted, try_rotate=rotate or every, try_invert=every, try_downscale=every,
-        text_mode=zxingcpp.TextMode.Plain)
+        view.pixels,
+        formats=wanted,
+        try_rotate=rotate or every,
+        try_invert=every,
+        try_downscale=every,
+        text_mode=zxingcpp.TextMode.Plain,
+    )
     return [_from_zxing(barcode, view) for barcode in barcodes]
 
 
@@ -78,7 +83,9 @@ def read_zbar(view: View, formats: Collection[str]) -> list[Read]:
     """
     zbar = _zbar()
     names = _ZBAR_NAMES if zbar else {}
-    wanted = [getattr(zbar.ZBarSymbol, zbar_name) for zbar_name, name in names.items() if name in formats] if zbar else []
+    wanted = (
+        [getattr(zbar.ZBarSymbol, zbar_name) for zbar_name, name in names.items() if name in formats] if zbar else []
+    )
     if not wanted:
         return []
     return list(_from_zbar(zbar.decode(view.pixels, symbols=wanted), view))
@@ -107,12 +114,26 @@ def _zxing_formats(names: frozenset[str]) -> Any:  # noqa: ANN401 (the binding's
 
 
 _ZXING_NAMES = {
-    "Code 128": "Code128", "Code 39": "Code39", "Code 93": "Code93", "EAN-13": "EAN13", "EAN-8": "EAN8", "UPC-A": "UPCA",
-    "UPC-E": "UPCE", "QR Code": "QRCode", "Data Matrix": "DataMatrix",
+    "Code 128": "Code128",
+    "Code 39": "Code39",
+    "Code 93": "Code93",
+    "EAN-13": "EAN13",
+    "EAN-8": "EAN8",
+    "UPC-A": "UPCA",
+    "UPC-E": "UPCE",
+    "QR Code": "QRCode",
+    "Data Matrix": "DataMatrix",
 }
 _ZBAR_NAMES = {
-    "CODE128": "Code128", "CODE39": "Code39", "CODE93": "Code93", "EAN13": "EAN13", "EAN8": "EAN8", "UPCA": "UPCA",
-    "UPCE": "UPCE", "CODABAR": "Codabar", "I25": "ITF",
+    "CODE128": "Code128",
+    "CODE39": "Code39",
+    "CODE93": "Code93",
+    "EAN13": "EAN13",
+    "EAN8": "EAN8",
+    "UPCA": "UPCA",
+    "UPCE": "UPCE",
+    "CODABAR": "Codabar",
+    "I25": "ITF",
 }
 # The identifiers that follow from the symbology alone; zbar tells no others.
 _ZBAR_IDENTIFIERS = {"EAN13": "]E0", "UPCA": "]E0", "UPCE": "]E0", "EAN8": "]E4", "ITF": "]I0", "Codabar": "]F0"}
@@ -123,7 +144,9 @@ def _from_zxing(barcode: Any, view: View) -> Read:  # noqa: ANN401 (the binding'
     symbology = _ZXING_NAMES.get(name, name)
     at = barcode.position
     points = [(p.x, p.y) for p in (at.top_left, at.top_right, at.bottom_right, at.bottom_left)]
-    read = Read(barcode.text, bytes(barcode.bytes), symbology, barcode.symbology_identifier, view.in_picture(points), view.stage)
+    read = Read(
+        barcode.text, bytes(barcode.bytes), symbology, barcode.symbology_identifier, view.in_picture(points), view.stage
+    )
     if symbology in MATRIX:
         return read
     return replace(read, text=_as_printed(read.text, symbology), symbology=_retail_name(read.text, symbology))
@@ -138,12 +161,18 @@ def _from_zbar(symbols: list[Any], view: View) -> Iterator[Read]:
         text = raw.decode("utf-8", errors="replace")
         left, top, width, height = symbol.rect
         points = [(left, top), (left + width, top), (left + width, top + height), (left, top + height)]
-        yield Read(_as_printed(text, symbology), raw, _retail_name(text, symbology), _ZBAR_IDENTIFIERS.get(symbology, ""),
-                   view.in_picture(points), view.stage)
+        yield Read(
+            _as_printed(text, symbology),
+            raw,
+            _retail_name(text, symbology),
+            _ZBAR_IDENTIFIERS.get(symbology, ""),
+            view.in_picture(points),
+            view.stage,
+        )
 
 
 def _as_printed(text: str, symbology: str) -> str:
-    """A GTIN-12 comes as 13 digits with a leading zero, a UPC-E from zbar as 8; people and order systems write the 12."""
+    """A GTIN-12 comes as 13 digits with a leading zero, a UPC-E from zbar as 8; people write the 12."""
     if symbology == "UPCE" and len(text) == 8:
         return upca_from_upce(text) or text
     return text[1:] if symbology in {"EAN13", "UPCA", "UPCE"} and len(text) == 13 and text[0] == "0" else text

@@ -1,7 +1,7 @@
 """The looks at a picture, each one cheaper or likelier than the next.
 
-zxing-cpp searches linear codes along rows and columns only, and matrix codes well only from about four pixels a module. So
-after one fast pass the places that look like codes are found, rectified, enlarged and read again.
+zxing-cpp searches linear codes along rows and columns only, and matrix codes well only from about four pixels a
+module. So after one fast pass the places that look like codes are found, rectified, enlarged and read again.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _regions(picture: Picture) -> Iterator[list[Read]]:
 
 
 def _closer(picture: Picture) -> Iterator[list[Read]]:
-    """The regions of a large picture again at its full resolution: codes that stand close together look like one from afar."""
+    """The regions of a large picture at its full resolution: codes close together look like one from afar."""
     if max(picture.grey.shape) <= TENSOR_SIDE_PX or not picture.linear:
         return
     for region in linear_regions(picture.tensor):
@@ -87,8 +87,9 @@ def _region(picture: Picture, quad: Quad) -> list[Read]:
         return []
     if reads := read_zxing(strip, picture.linear):
         return reads
-    if "PDF417" in picture.matrix and (block := rectified(picture.grey, quad, "regions", upward=2.0)) is not None:
-        if reads := read_zxing(block, {"PDF417"}):
+    if "PDF417" in picture.matrix:
+        block = rectified(picture.grey, quad, "regions", upward=2.0)
+        if block is not None and (reads := read_zxing(block, {"PDF417"})):
             return reads
     for count in (12, 3):
         for sharpen in (False, True):
@@ -97,9 +98,16 @@ def _region(picture: Picture, quad: Quad) -> list[Read]:
     return []
 
 
-# A blob is tried as it is, then with its lattice along the rows: scale, whether to turn, sigma of the sharpening in pixels
-# of the view. zxing-cpp's DataMatrix finder likes enlarged, upright and sharp.
-_BLOB_VIEWS = ((2.0, False, 0.0), (3.0, True, 3.6), (2.0, True, 0.0), (1.5, False, 1.5), (3.0, True, 2.4), (2.0, True, 2.4))
+# A blob is tried as it is, then with its lattice along the rows: scale, whether to turn, sigma of the sharpening in
+# pixels of the view. zxing-cpp's DataMatrix finder likes enlarged, upright and sharp.
+_BLOB_VIEWS = (
+    (2.0, False, 0.0),
+    (3.0, True, 3.6),
+    (2.0, True, 0.0),
+    (1.5, False, 1.5),
+    (3.0, True, 2.4),
+    (2.0, True, 2.4),
+)
 
 
 def _blobs(picture: Picture) -> Iterator[list[Read]]:
@@ -140,6 +148,13 @@ def _zbar(picture: Picture) -> Iterator[list[Read]]:
 
 
 LOOKS: tuple[Callable[[Picture], Iterator[list[Read]]], ...] = (
-    _fast, _regions, _closer, _blobs, _contrast, _enlarged, _every, _zbar,
+    _fast,
+    _regions,
+    _closer,
+    _blobs,
+    _contrast,
+    _enlarged,
+    _every,
+    _zbar,
 )
 """In the order in which they run."""

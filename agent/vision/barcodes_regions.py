@@ -1,7 +1,7 @@
 """Where codes are, at any angle: the structure tensor of the picture, pooled in cells of a few pixels.
 
-Bigun and Granlund 1987: the 2x2 matrix of averaged gradient products has one large eigenvalue where all gradients point the
-same way, as in a linear code, and two where they point both ways, as in a matrix code or in print.
+Bigun and Granlund 1987: the 2x2 matrix of averaged gradient products has one large eigenvalue where all gradients
+point the same way, as in a linear code, and two where they point both ways, as in a matrix code or in print.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ TENSOR_SIDE_PX = 1300
 COHERENCE = 0.7
 ONE_SIDED = 0.08
 LEAST_ENERGY = 40.0
-"""Mean squared gradient per pixel, in grey levels: sensor noise of 4 levels makes about 20, a bar of contrast 30 makes 200."""
+"""Mean squared gradient in grey levels per pixel: sensor noise of 4 levels makes about 5, bars of contrast 30 200."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """The structure tensor and the mean gradient, pooled in cells, and how many pixels of the picture a cell is wide."""
+    """Structure tensor and mean gradient, pooled in cells, and how many pixels of the picture a cell is wide."""
 
     xx: Field
     yy: Field
@@ -49,12 +49,13 @@ class Tensor:
     @property
     def one_sided(self) -> Field:
         """How much the gradients have one sign, 0 to 1: bars go up and down again, the edge of a label goes one way."""
-        return np.asarray((self.x ** 2 + self.y ** 2) / (self.energy + 1e-3), np.float32)
+        return np.asarray((self.x**2 + self.y**2) / (self.energy + 1e-3), np.float32)
 
     def spread(self, cells: int) -> Tensor:
         """Return the tensor averaged over a square of `cells` x `cells`."""
-        xx, yy, xy, x, y = (np.asarray(cv2.blur(m, (cells, cells)), np.float32)
-                            for m in (self.xx, self.yy, self.xy, self.x, self.y))
+        xx, yy, xy, x, y = (
+            np.asarray(cv2.blur(m, (cells, cells)), np.float32) for m in (self.xx, self.yy, self.xy, self.x, self.y)
+        )
         return Tensor(xx, yy, xy, x, y, self.cell_px)
 
 
@@ -64,13 +65,15 @@ def tensor(grey: Grey, side_px: int = TENSOR_SIDE_PX) -> Tensor:
     small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else grey
     gx, gy = (cv2.Scharr(small, cv2.CV_32F, *order, scale=1 / 32) for order in ((1, 0), (0, 1)))
     size = (max(1, small.shape[1] // CELL_PX), max(1, small.shape[0] // CELL_PX))
-    xx, yy, xy, x, y = (np.asarray(cv2.resize(m, size, interpolation=cv2.INTER_AREA), np.float32)
-                        for m in (gx * gx, gy * gy, gx * gy, gx, gy))
+    xx, yy, xy, x, y = (
+        np.asarray(cv2.resize(m, size, interpolation=cv2.INTER_AREA), np.float32)
+        for m in (gx * gx, gy * gy, gx * gy, gx, gy)
+    )
     return Tensor(xx, yy, xy, x, y, grey.shape[1] / size[0])
 
 
 def linear_regions(field: Tensor, *, most: int = 6, least_cells: int = 18) -> list[Quad]:
-    """Return up to `most` quadrilaterals in pixels of the picture, the largest first; their first side runs along the code.
+    """Return up to `most` quadrilaterals in the picture, the largest first; their first side runs along the code.
 
     The left and right sides follow the bars, which converge under perspective, and the other two the code's own skew.
     """
@@ -164,7 +167,9 @@ def matrix_regions(field: Tensor, *, most: int = 12, least_cells: int = 6) -> li
     for i in np.argsort(-strength)[:most]:
         if i == 0 or stats[i, cv2.CC_STAT_AREA] < least_cells:
             continue
-        x, y, w, h = (int(stats[i, k]) for k in (cv2.CC_STAT_LEFT, cv2.CC_STAT_TOP, cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT))
+        x, y, w, h = (
+            int(stats[i, k]) for k in (cv2.CC_STAT_LEFT, cv2.CC_STAT_TOP, cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT)
+        )
         cell = field.cell_px
         blobs.append(Blob(((x + w / 2) * cell - 0.5, (y + h / 2) * cell - 0.5), (w * cell / 2, h * cell / 2)))
     return blobs
@@ -176,7 +181,7 @@ def lattice_angle(grey: Grey, blob: Blob) -> float:
     All four edge directions of a square lattice are the same angle times four, so the mean of exp(4i angle) finds it.
     """
     (x, y), (a, b) = blob.middle, blob.half
-    part = grey[max(0, int(y - b)):int(y + b) + 1, max(0, int(x - a)):int(x + a) + 1]
+    part = grey[max(0, int(y - b)) : int(y + b) + 1, max(0, int(x - a)) : int(x + a) + 1]
     gx, gy = (cv2.Scharr(part, cv2.CV_32F, *order) for order in ((1, 0), (0, 1)))
     # (gx + i gy)^4 / |g|^2: the fourth power of the direction, weighted by the squared gradient.
     square = (gx + 1j * gy) ** 2

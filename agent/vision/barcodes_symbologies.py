@@ -15,8 +15,8 @@ EVERY = LINEAR | MATRIX
 DEFAULT = frozenset({"Code128", "Code39", "EAN13", "EAN8", "UPCA", ITF14, "QRCode", "DataMatrix", "PDF417"})
 """What a station reads unless it is told otherwise.
 
-UPC-E, Codabar and short ITF are left out: pieces of other codes read as them. `ITF14` is ITF of exactly 14 digits with a
-right check digit; `ITF` takes any length.
+UPC-E, Codabar and short ITF are left out: pieces of other codes read as them. `ITF14` is ITF of exactly 14 digits
+with a right check digit; `ITF` takes any length.
 """
 
 _ALIASES = {"qr": "QRCode", "qrcode": "QRCode", "gs1128": "Code128", "gs1datamatrix": "DataMatrix"}

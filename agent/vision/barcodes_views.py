@@ -1,4 +1,4 @@
-"""Views of a picture: the same pixels with better contrast, enlarged, turned or rectified, so that a reader can read them.
+"""Views of a picture: with better contrast, enlarged, turned or rectified, so that a reader can read them.
 
 Each view knows how to carry its points back into the picture, so a code's corners are always in the picture's pixels.
 """
@@ -47,7 +47,7 @@ def whole(grey: Grey) -> View:
 
 
 def contrast(view: View, stage: str) -> View:
-    """Return the view with its contrast equalised tile by tile (CLAHE); lifts linear codes, can ruin small 2-D codes."""
+    """Return the view with its contrast equalised tile by tile (CLAHE); it lifts linear codes, ruins small 2-D ones."""
     clahe = cv2.createCLAHE(CLAHE_CLIP, CLAHE_TILES)
     return View(np.asarray(clahe.apply(view.pixels), np.uint8), stage, view.to_picture)
 
@@ -68,22 +68,23 @@ def turned(grey: Grey, middle: tuple[float, float], half_px: float, angle: float
     side = max(1, round(2 * half_px * scale))
     x = y = side / 2 - 0.5
     back = np.array([[c, -s, middle[0] - c * x + s * y], [s, c, middle[1] - s * x - c * y], [0, 0, 1]])
-    window = cv2.warpAffine(grey, back[:2], (side, side), flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
-                            borderMode=cv2.BORDER_REPLICATE)
+    window = cv2.warpAffine(
+        grey, back[:2], (side, side), flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
+    )
     return View(np.asarray(window, np.uint8), stage, back)
 
 
 def sharpened(view: View, sigma_px: float) -> View:
-    """Return the view with blur of about `sigma_px` undone (unsharp mask); for enlarged views, whose noise is spread out."""
+    """Return the view with blur of about `sigma_px` undone (unsharp mask); for enlarged views, whose noise is soft."""
     soft = cv2.GaussianBlur(view.pixels, (0, 0), sigma_px)
     return View(np.asarray(cv2.addWeighted(view.pixels, 3.0, soft, -2.0, 0), np.uint8), view.stage, view.to_picture)
 
 
 def rectified(grey: Grey, quad: Quad, stage: str, *, quiet: float = 0.12, upward: float = 1.0) -> View | None:
-    """Return a quadrilateral as an upright strip, its first side along the rows, and `quiet` of its length at both ends.
+    """Return a quadrilateral as an upright strip, its first side along the rows, `quiet` of its length at both ends.
 
-    Short codes are stretched along the code, so that no bar edge falls between two pixels, and by `upward` across it. None
-    when it is too small.
+    Short codes are stretched along the code, so that no bar edge falls between two pixels, and by `upward` across it.
+    None when it is too small.
     """
     width = float(np.linalg.norm(quad[0] - quad[1]) + np.linalg.norm(quad[2] - quad[3])) / 2
     height = float(np.linalg.norm(quad[1] - quad[2]) + np.linalg.norm(quad[3] - quad[0])) / 2
@@ -92,8 +93,13 @@ def rectified(grey: Grey, quad: Quad, stage: str, *, quiet: float = 0.12, upward
     stretch = 3 if width < 400 else 2 if width < 900 else 1
     long, high, pad = int(width * stretch), max(8, int(height * upward)), int(quiet * width * stretch)
     upright = np.array([[pad, 0], [pad + long, 0], [pad + long, high], [pad, high]], np.float32)
-    strip = cv2.warpPerspective(grey, cv2.getPerspectiveTransform(quad, upright), (long + 2 * pad, high),
-                                flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    strip = cv2.warpPerspective(
+        grey,
+        cv2.getPerspectiveTransform(quad, upright),
+        (long + 2 * pad, high),
+        flags=cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
     return View(np.asarray(strip, np.uint8), stage, np.asarray(cv2.getPerspectiveTransform(upright, quad), np.float64))
 
 
@@ -102,7 +108,7 @@ BAND_ROWS = 8
 
 
 def bands(strip: View, count: int, stage: str, *, sharpen: bool = False) -> View:
-    """Return a strip as `count` bands, each the average of its rows: bars stay, noise, scratches and print between them go.
+    """Return a strip as `count` bands, each the average of its rows: bars stay, noise and scratches go.
 
     `sharpen` undoes some of the blur along the code, which averaged rows have little enough noise for.
     """

@@ -22,7 +22,7 @@ LONGEST = 500
 
 @dataclass(frozen=True, slots=True)
 class Gs1:
-    """The (identifier, value) pairs of a code in their order, its GTIN-14 and SSCC if it has them, and what is wrong."""
+    """The (identifier, value) pairs of a code in order, its GTIN-14 and SSCC if it has them, and what is wrong."""
 
     elements: tuple[tuple[str, str], ...]
     gtin: str | None
@@ -63,7 +63,9 @@ def _from_message(identifier: str, text: str) -> Gs1:
         reason = _one_line(parsed.gs1_message_error or "")
         return Gs1(plain.pairs, plain.get("01"), plain.get("00"), (*errors, reason) if reason else tuple(errors))
     found = message.element_strings
-    errors += [_one_line(error) for part in found for error in (part.sscc_error, part.gtin_error, part.gln_error) if error]
+    errors += [
+        _one_line(error) for part in found for error in (part.sscc_error, part.gtin_error, part.gln_error) if error
+    ]
     pairs = tuple((part.ai.ai, part.value) for part in found)
     return Gs1(pairs, _value(found, "01") or _value(found, "02"), _value(found, "00"), tuple(errors))
 
@@ -88,8 +90,9 @@ def _from_link(text: str) -> Gs1 | None:
 
 def _value(parts: list[biip.gs1_element_strings.GS1ElementString], identifier: str) -> str | None:
     """The value behind an identifier, unless its check digit is wrong."""
-    return next((part.value for part in parts
-                 if part.ai.ai == identifier and not (part.gtin_error or part.sscc_error)), None)
+    return next(
+        (part.value for part in parts if part.ai.ai == identifier and not (part.gtin_error or part.sscc_error)), None
+    )
 
 
 def _one_line(error: object) -> str:

@@ -1,7 +1,8 @@
 """Frames of printed labels as an oblique colour camera takes them: known texts, known geometry, everything from a seed.
 
-The sheet is drawn at `DOTS` dots a module, projected by a pinhole camera with twice the frame's resolution, area-sampled,
-blurred by lens and motion, mosaiced (Bayer), given shot and read noise, demosaiced and compressed as JPEG.
+The sheet is drawn at `DOTS` dots a module, projected by a pinhole camera with twice the frame's resolution,
+area-sampled, blurred by lens and motion, mosaiced (Bayer), given shot and read noise, demosaiced and compressed as
+JPEG.
 """
 
 from __future__ import annotations
@@ -73,38 +74,55 @@ def label(rng: np.random.Generator) -> Sheet:
     ]
     pixels = np.full((210 * DOTS, 176 * DOTS), 245, np.uint8)
     for _, image, (x, y) in parts:
-        pixels[y * DOTS:y * DOTS + image.shape[0], x * DOTS:x * DOTS + image.shape[1]] = np.clip(image, 20, 245)
+        pixels[y * DOTS : y * DOTS + image.shape[0], x * DOTS : x * DOTS + image.shape[1]] = np.clip(image, 20, 245)
     return Sheet(pixels, {"gs1-128": "00" + code, "ean-13": ean, "qr": url, "datamatrix": f"010{ean}10{lot}"})
 
 
 def oblique(rng: np.random.Generator, module_px: float) -> Shot:
-    """Return a shot at any rotation, tilted by 10 to 45 degrees about any axis, with motion, and glare on half of them."""
-    return Shot(module_px, float(rng.uniform(0, 360)), float(rng.uniform(10, 45)), float(rng.uniform(0, 360)),
-                motion_px=float(rng.uniform(0, 2)), motion_deg=float(rng.uniform(0, 180)),
-                glare=float(rng.integers(0, 2) * rng.uniform(60, 250)))
+    """Return a shot at any rotation, tilted by 10 to 45 degrees about any axis, moving, half of them with glare."""
+    return Shot(
+        module_px,
+        float(rng.uniform(0, 360)),
+        float(rng.uniform(10, 45)),
+        float(rng.uniform(0, 360)),
+        motion_px=float(rng.uniform(0, 2)),
+        motion_deg=float(rng.uniform(0, 180)),
+        glare=float(rng.integers(0, 2) * rng.uniform(60, 250)),
+    )
 
 
 def photograph(sheet: Sheet, shot: Shot, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Return the frame, BGR."""
     width, height = shot.size
     fine = 2 if width * height < 4_000_000 else 1
-    backdrop = cv2.resize(rng.normal(KRAFT, 6, (height // 4, width // 4)).astype(np.float32), (width * fine, height * fine),
-                          interpolation=cv2.INTER_CUBIC)
+    backdrop = cv2.resize(
+        rng.normal(KRAFT, 6, (height // 4, width // 4)).astype(np.float32),
+        (width * fine, height * fine),
+        interpolation=cv2.INTER_CUBIC,
+    )
     h = _homography(sheet, shot, fine)
     # Prefilter, since the warp samples points: one sheet pixel covers `module_px * fine / DOTS` of a fine pixel.
     spread = max(0.0, DOTS / (shot.module_px * fine) - 1) * 0.35
     soft = cv2.GaussianBlur(sheet.pixels, (0, 0), spread) if spread > 0.2 else sheet.pixels
-    scene = cv2.warpPerspective(soft.astype(np.float32), h, (width * fine, height * fine), backdrop.copy(),
-                                flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_TRANSPARENT)
+    scene = cv2.warpPerspective(
+        soft.astype(np.float32),
+        h,
+        (width * fine, height * fine),
+        backdrop.copy(),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_TRANSPARENT,
+    )
     light = cv2.resize(scene, (width, height), interpolation=cv2.INTER_AREA)
     light = cv2.GaussianBlur(light, (0, 0), shot.blur_px)
     if shot.motion_px > 0.3:
         light = cv2.filter2D(light, -1, _streak(shot.motion_px, shot.motion_deg))
     ys, xs = np.mgrid[0:height, 0:width].astype(np.float32)
-    light *= 0.85 + 0.25 * (xs / width * np.cos(shot.tilt_axis_deg) + ys / height * np.sin(shot.tilt_axis_deg)).astype(np.float32)
+    light *= 0.85 + 0.25 * (xs / width * np.cos(shot.tilt_axis_deg) + ys / height * np.sin(shot.tilt_axis_deg)).astype(
+        np.float32
+    )
     if shot.glare:
         x, y = width * shot.at[0] + rng.normal(0, 120), height * shot.at[1] + rng.normal(0, 120)
-        light += shot.glare * np.exp(-((xs - x) ** 2 + (ys - y) ** 2) / (2 * 60.0 ** 2)).astype(np.float32)
+        light += shot.glare * np.exp(-((xs - x) ** 2 + (ys - y) ** 2) / (2 * 60.0**2)).astype(np.float32)
     return _sensor(light * shot.exposure, shot, rng)
 
 
@@ -138,8 +156,9 @@ def _sensor(light: NDArray[np.float32], shot: Shot, rng: np.random.Generator) ->
     mosaic = light.copy()
     mosaic[0::2, 0::2] *= colour[0]
     mosaic[1::2, 1::2] *= colour[2]
-    mosaic += rng.standard_normal(light.shape, np.float32) * shot.noise * np.sqrt(
-        0.1 + 0.9 * np.clip(mosaic, 0, 255) / 128)
+    mosaic += (
+        rng.standard_normal(light.shape, np.float32) * shot.noise * np.sqrt(0.1 + 0.9 * np.clip(mosaic, 0, 255) / 128)
+    )
     mosaic /= shot.exposure
     mosaic[0::2, 0::2] /= colour[0]
     mosaic[1::2, 1::2] /= colour[2]

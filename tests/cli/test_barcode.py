@@ -68,8 +68,11 @@ def test_a_broken_picture_is_reported_and_the_others_are_read(tmp_path: Path) ->
 
 def test_several_texts_may_follow_expect(tmp_path: Path) -> None:
     image = write(tmp_path / "ean.png", "4006381333931", "EAN13")
-    for arguments in ((image, "--expect", "x", "4006381333931"), ("--expect", "4006381333931", image),
-                      (image, "--expect", "x", "--expect", "4006381333931")):
+    for arguments in (
+        (image, "--expect", "x", "4006381333931"),
+        ("--expect", "4006381333931", image),
+        (image, "--expect", "x", "--expect", "4006381333931"),
+    ):
         (row,) = rows(*arguments)
         assert [code["text"] for code in row["codes"]] == ["4006381333931"]
     assert rows(image, "--expect", "other")[0]["codes"] == []
@@ -111,7 +114,9 @@ def test_drawing_into_a_place_that_cannot_be_written_is_a_reason(tmp_path: Path)
 
 @pytest.mark.parametrize("command", [["barcode", "--help"], ["barcode", "read", "--help"]])
 def test_help_loads_neither_opencv_nor_numpy(command: list[str]) -> None:
-    script = ("import sys; from agent.__main__ import packbench\ntry: packbench(sys.argv[1:])\n"
-              "except SystemExit: pass\nprint(sorted({'cv2', 'numpy', 'PIL', 'zxingcpp'} & set(sys.modules)))")
-    shown = subprocess.run([sys.executable, "-c", script, *command], check=True, capture_output=True, text=True)  # noqa: S603
+    script = (
+        "import sys; from agent.__main__ import packbench\ntry: packbench(sys.argv[1:])\n"
+        "except SystemExit: pass\nprint(sorted({'cv2', 'numpy', 'PIL', 'zxingcpp'} & set(sys.modules)))"
+    )
+    shown = subprocess.run([sys.executable, "-c", script, *command], check=True, capture_output=True, text=True)
     assert shown.stdout.endswith("[]\n")

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from agent.devices import DeviceError
+from agent.devices import DeviceError, Frame
 from agent.devices.newest import FROZEN_FRAMES, Newest
 from agent.devices.rpicam import RpicamStill, RpicamVideo
 from agent.devices.v4l2 import V4l2Camera
@@ -39,11 +39,11 @@ sys.exit(3)
 """
 
 
-def video(tmp_path: Path, **options: float) -> tuple[RpicamVideo, Path]:
+def video(tmp_path: Path, retry_s: float = 2.0) -> tuple[RpicamVideo, Path]:
     script, starts = tmp_path / "child.py", tmp_path / "starts"
     script.write_text(CHILD)
-    return RpicamVideo(count(1).__next__, width=64, height=48, program=(sys.executable, str(script), str(starts)),
-                       **options), starts  # type: ignore[arg-type]
+    program = (sys.executable, str(script), str(starts))
+    return RpicamVideo(count(1).__next__, width=64, height=48, program=program, retry_s=retry_s), starts
 
 
 def test_rpicam_gives_whole_jpegs_each_newer_than_the_question(tmp_path: Path) -> None:
@@ -83,7 +83,9 @@ def test_a_program_that_is_not_installed_is_said() -> None:
 
 def test_a_stream_that_never_ends_a_picture_is_mute_not_endless(tmp_path: Path) -> None:
     script = tmp_path / "mute.py"
-    script.write_text("import time, sys\nsys.stdout.buffer.write(b'\\xff\\xd8...')\nsys.stdout.flush()\ntime.sleep(60)\n")
+    script.write_text(
+        "import time, sys\nsys.stdout.buffer.write(b'\\xff\\xd8...')\nsys.stdout.flush()\ntime.sleep(60)\n"
+    )
     camera = RpicamVideo(lambda: 0, width=64, height=48, program=(sys.executable, str(script)))
     with pytest.raises(DeviceError) as mute:
         camera.frame(0.3)
@@ -91,13 +93,21 @@ def test_a_stream_that_never_ends_a_picture_is_mute_not_endless(tmp_path: Path) 
     assert mute.value.code == "camera.mute"
 
 
-@pytest.mark.parametrize(("script", "code"), [
-    ("import sys, cv2, numpy as np\nsys.stdout.buffer.write(cv2.imencode('.jpg', np.zeros((48, 64, 3), np.uint8))[1].tobytes())",
-     ""),
-    ("import sys\nsys.stdout.buffer.write(b'\\xff\\xd8 cut off')", "camera.gone"),
-    ("import sys\nsys.exit(255)", "camera.gone"),
-    ("import time\ntime.sleep(60)", "camera.mute"),
-])
+@pytest.mark.parametrize(
+    ("script", "code"),
+    [
+        (
+            (
+                "import sys, cv2, numpy as np\n"
+                "sys.stdout.buffer.write(cv2.imencode('.jpg', np.zeros((48, 64, 3), np.uint8))[1].tobytes())"
+            ),
+            "",
+        ),
+        ("import sys\nsys.stdout.buffer.write(b'\\xff\\xd8 cut off')", "camera.gone"),
+        ("import sys\nsys.exit(255)", "camera.gone"),
+        ("import time\ntime.sleep(60)", "camera.mute"),
+    ],
+)
 def test_a_still_is_one_whole_picture_or_a_reason(tmp_path: Path, script: str, code: str) -> None:
     (tmp_path / "still.py").write_text(script)
     camera = RpicamStill(lambda: 9, width=64, height=48, program=(sys.executable, str(tmp_path / "still.py")))
@@ -122,7 +132,8 @@ def test_v4l2_gives_newer_frames_and_opens_the_camera_again_after_it_went_away(t
     """A film stands in for the camera: at its end OpenCV's read fails as it does after an unplug."""
     path = film(tmp_path / "film.avi", 40)
     camera = V4l2Camera(str(path), count(1).__next__, width=64, height=48, retry_s=0.0, backend=cv2.CAP_OPENCV_MJPEG)
-    taken, errors = [], set()
+    taken: list[Frame] = []
+    errors: set[str] = set()
     while len(taken) < 30 or not errors:
         try:
             taken.append(camera.frame(WAIT_S))

@@ -47,19 +47,24 @@ def scanned(scanner: SerialScanner | WedgeScanner, number: int) -> list[Scan | L
     return found
 
 
-@pytest.mark.parametrize(("sent", "texts"), [
-    (b"5901234123457\r\n", ["5901234123457"]),
-    (b"  \t 5901234123457 \n  \r", ["5901234123457"]),
-    (b"\x02AB-1\x03\x02AB-2\x03", ["AB-1", "AB-2"]),
-    (b"no suffix", ["no suffix"]),
-    (b"0107032069804988100329\x1d15210526\r", [f"0107032069804988100329{GS}15210526"]),
-    ("Größe\r".encode(), ["Größe"]),
-    ("Größe\r".encode("latin-1"), ["Größe"]),
-    (b"\r\n\r\nA\r", ["A"]),
-    (b"A\x00B\x1b[2J\r", ["A\x00B\x1b[2J"]),
-    (b"x" * 3000 + b"\r", ["x" * 3000]),
-])
-def test_a_serial_scan_ends_with_its_suffix_or_with_silence(line: tuple[int, str], sent: bytes, texts: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("sent", "texts"),
+    [
+        (b"5901234123457\r\n", ["5901234123457"]),
+        (b"  \t 5901234123457 \n  \r", ["5901234123457"]),
+        (b"\x02AB-1\x03\x02AB-2\x03", ["AB-1", "AB-2"]),
+        (b"no suffix", ["no suffix"]),
+        (b"0107032069804988100329\x1d15210526\r", [f"0107032069804988100329{GS}15210526"]),
+        ("Größe\r".encode(), ["Größe"]),
+        ("Größe\r".encode("latin-1"), ["Größe"]),
+        (b"\r\n\r\nA\r", ["A"]),
+        (b"A\x00B\x1b[2J\r", ["A\x00B\x1b[2J"]),
+        (b"x" * 3000 + b"\r", ["x" * 3000]),
+    ],
+)
+def test_a_serial_scan_ends_with_its_suffix_or_with_silence(
+    line: tuple[int, str], sent: bytes, texts: list[str]
+) -> None:
     ours, port = line
     scanner = SerialScanner(port, count(5).__next__)
     assert scanner.read(0.0) == []
@@ -81,7 +86,9 @@ def test_a_scan_without_end_is_lost_and_the_next_one_is_read(line: tuple[int, st
     ours, port = line
     scanner = SerialScanner(port, lambda: 0)
     scanner.read(0.0)
-    threading.Thread(target=lambda: [os.write(ours, b"y" * 1000) for _ in range(20)] + [os.write(ours, b"\rOK\r")]).start()
+    threading.Thread(
+        target=lambda: [os.write(ours, b"y" * 1000) for _ in range(20)] + [os.write(ours, b"\rOK\r")]
+    ).start()
     lost, good = scanned(scanner, 2)
     assert isinstance(lost, LostScan)
     assert lost.code == "scanner.too-long"
@@ -107,14 +114,21 @@ def test_an_unplugged_serial_scanner_is_said_and_a_second_program_is_kept_out(li
 
 
 SHIFT, CTRL, ALT, ENTER = 42, 29, 56, 28
-CODES = {**dict(zip("1234567890-=", range(2, 14), strict=True)), **dict(zip("qwertyuiop[]", range(16, 28), strict=True)),
-         **dict(zip("asdfghjkl;'`", range(30, 42), strict=True)), **dict(zip("\\zxcvbnm,./", range(43, 54), strict=True)), " ": 57}
+CODES = {
+    **dict(zip("1234567890-=", range(2, 14), strict=True)),
+    **dict(zip("qwertyuiop[]", range(16, 28), strict=True)),
+    **dict(zip("asdfghjkl;'`", range(30, 42), strict=True)),
+    **dict(zip("\\zxcvbnm,./", range(43, 54), strict=True)),
+    " ": 57,
+}
 SHIFTED = dict(zip('!@#$%^&*()_+{}:"~|<>?', "1234567890-=[];'`\\,./", strict=True))
 KEYPAD = {"0": 82, "2": 80, "9": 73}
 
 
 def event(kind: int, code: int, value: int, at_s: float = 100.0) -> bytes:
-    return EVENT.pack(int(at_s), int(at_s % 1 * 1e6), kind, code, value) + EVENT.pack(int(at_s), int(at_s % 1 * 1e6), 0, 0, 0)
+    return EVENT.pack(int(at_s), int(at_s % 1 * 1e6), kind, code, value) + EVENT.pack(
+        int(at_s), int(at_s % 1 * 1e6), 0, 0, 0
+    )
 
 
 def press(code: int, at_s: float = 100.0) -> bytes:
@@ -130,7 +144,11 @@ def typed(text: str, at_s: float = 100.0) -> bytes:
         elif char in CODES:
             keys += press(CODES[char], at_s)
         else:
-            keys += event(1, SHIFT, 1, at_s) + press(CODES[SHIFTED.get(char, char.lower())], at_s) + event(1, SHIFT, 0, at_s)
+            keys += (
+                event(1, SHIFT, 1, at_s)
+                + press(CODES[SHIFTED.get(char, char.lower())], at_s)
+                + event(1, SHIFT, 0, at_s)
+            )
     return keys
 
 
@@ -143,7 +161,9 @@ def texts(*chunks: bytes) -> list[str]:
     return [one.text if isinstance(one, Typed) else one.code for one in found]
 
 
-@pytest.mark.parametrize("text", ["HA112", "a@b.de", "004HQ3NIDBVD", f"01070320{GS}1521", '!"#$%^&*()_+{}:~|<>?', "a b\\c'`"])
+@pytest.mark.parametrize(
+    "text", ["HA112", "a@b.de", "004HQ3NIDBVD", f"01070320{GS}1521", '!"#$%^&*()_+{}:~|<>?', "a b\\c'`"]
+)
 def test_raw_keys_are_read_with_the_us_table(text: str) -> None:
     assert texts(typed(text) + press(ENTER)) == [text]
 
@@ -154,11 +174,16 @@ def test_alt_and_keypad_digits_are_one_character() -> None:
 
 
 def test_a_held_key_that_repeats_counts_once() -> None:
-    assert texts(event(1, CODES["a"], 1) + event(1, CODES["a"], 2) * 5 + event(1, CODES["a"], 0) + press(ENTER)) == ["a"]
+    assert texts(event(1, CODES["a"], 1) + event(1, CODES["a"], 2) * 5 + event(1, CODES["a"], 0) + press(ENTER)) == [
+        "a"
+    ]
 
 
 def test_an_overflowed_queue_loses_this_scan_and_not_the_next() -> None:
-    assert texts(typed("123") + DROPPED + typed("9") + press(ENTER) + typed("456") + press(ENTER)) == ["scanner.overflow", "456"]
+    assert texts(typed("123") + DROPPED + typed("9") + press(ENTER) + typed("456") + press(ENTER)) == [
+        "scanner.overflow",
+        "456",
+    ]
 
 
 def test_when_the_enter_was_lost_too_the_pause_before_the_next_scan_divides_them() -> None:
@@ -244,5 +269,3 @@ def test_codes_that_other_layouts_garbled_in_the_field_are_right_from_raw_keys()
     for row in _wedges():
         text = row["expected"]["text"]
         assert texts(typed(text) + press(ENTER)) == [text], row["id"]
-
-

@@ -1,4 +1,4 @@
-"""Codes are read at any angle and tilt, the expected ones stop the search, and only what stands by itself is believed."""
+"""Codes are read at any angle and tilt, the expected ones stop the search, only what stands by itself is believed."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from agent.vision.barcodes_symbologies import DEFAULT, formats_from_names
 from tests.campaigns.barcode_frames import Sheet, Shot, label, oblique, photograph, symbol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
     from agent.vision.barcodes import Code
 
-EXACT = {"module_px": 3.0, "tilt_deg": 20.0, "tilt_axis_deg": 30.0, "noise": 3.0}
+EXACT = Shot(module_px=3.0, rotation_deg=0.0, tilt_deg=20.0, tilt_axis_deg=30.0, noise=3.0)
 
 
 def still() -> float:
@@ -39,7 +38,7 @@ def accepted(codes: list[Code]) -> dict[str, Code]:
 
 @pytest.mark.parametrize("rotation_deg", [0, 45, 117, 200, 290])
 def test_every_code_of_a_tilted_label_is_read_at_any_rotation(rotation_deg: int) -> None:
-    picture, sheet = frame(rotation_deg, Shot(rotation_deg=rotation_deg, **EXACT))
+    picture, sheet = frame(rotation_deg, replace(EXACT, rotation_deg=rotation_deg))
     expected = list(sheet.texts.values())
     assert set(accepted(read_codes(picture, expect=expected, budget_s=60, now=still))) == set(expected)
 
@@ -50,7 +49,7 @@ def test_without_expectation_the_same_codes_are_read_and_nothing_else() -> None:
 
 
 def test_corners_lie_on_the_code_whatever_look_read_it() -> None:
-    picture, sheet = frame(3, Shot(rotation_deg=40, **EXACT))
+    picture, sheet = frame(3, replace(EXACT, rotation_deg=40))
     codes = accepted(read_codes(picture, expect=list(sheet.texts.values()), budget_s=60, now=still))
     height, width = picture.shape[:2]
     for text in sheet.texts.values():
@@ -58,16 +57,23 @@ def test_corners_lie_on_the_code_whatever_look_read_it() -> None:
         assert (corners > -20).all()
         assert (corners[:, 0] < width + 20).all()
         assert (corners[:, 1] < height + 20).all()
-    # On the sheet the middle of the QR code is 89 modules below that of the EAN-13, and the frame has 3 pixels a module.
-    apart = np.subtract(np.mean(codes[sheet.texts["qr"]].corners, axis=0), np.mean(codes[sheet.texts["ean-13"]].corners, axis=0))
+    # On the sheet the middle of the QR code is 89 modules below that of the EAN-13, and the frame has 3 pixels a
+    # module.
+    apart = np.subtract(
+        np.mean(codes[sheet.texts["qr"]].corners, axis=0), np.mean(codes[sheet.texts["ean-13"]].corners, axis=0)
+    )
     assert 120 < np.hypot(*apart) < 330
 
 
 def test_a_code_has_the_bytes_and_the_identifier_of_its_symbol() -> None:
-    picture, sheet = frame(3, Shot(rotation_deg=5, **EXACT))
+    picture, sheet = frame(3, replace(EXACT, rotation_deg=5))
     codes = accepted(read_codes(picture, expect=list(sheet.texts.values()), budget_s=60, now=still))
     assert {name: codes[text].identifier for name, text in sheet.texts.items()} == {
-        "gs1-128": "]C1", "ean-13": "]E0", "qr": "]Q1", "datamatrix": "]d2"}
+        "gs1-128": "]C1",
+        "ean-13": "]E0",
+        "qr": "]Q1",
+        "datamatrix": "]d2",
+    }
     assert all(codes[text].raw.decode() == text for text in sheet.texts.values())
 
 
@@ -88,15 +94,17 @@ def test_looks_stop_when_the_expected_codes_are_there_or_the_time_is_over() -> N
 
 
 def test_an_expected_retail_code_is_told_in_the_spelling_of_the_order() -> None:
-    sheet = Sheet(np.pad(np.clip(symbol("0012345678905", "EAN13", height_modules=50), 20, 245), 120, constant_values=245), {})
-    picture = photograph(sheet, Shot(rotation_deg=30, **EXACT), np.random.default_rng(1))
+    sheet = Sheet(
+        np.pad(np.clip(symbol("0012345678905", "EAN13", height_modules=50), 20, 245), 120, constant_values=245), {}
+    )
+    picture = photograph(sheet, replace(EXACT, rotation_deg=30), np.random.default_rng(1))
     for spelling in ("012345678905", "0012345678905", "00012345678905"):
         assert list(accepted(read_codes(picture, expect=[spelling], budget_s=60, now=still))) == [spelling]
     assert list(accepted(read_codes(picture, budget_s=60, now=still))) == ["012345678905"]
 
 
 def test_a_retail_code_that_nobody_expects_is_refused_with_the_reason() -> None:
-    picture, sheet = frame(5, Shot(rotation_deg=5, **EXACT))
+    picture, sheet = frame(5, replace(EXACT, rotation_deg=5))
     codes = read_codes(picture, expect=["4006381333931"], budget_s=60, now=still)
     ean = next(code for code in codes if code.text == sheet.texts["ean-13"])
     assert not ean.accepted
@@ -107,7 +115,7 @@ def test_a_retail_code_that_nobody_expects_is_refused_with_the_reason() -> None:
 @pytest.mark.parametrize(("names", "accepted_texts"), [((), []), (("ITF",), ["123456"])])
 def test_a_short_itf_is_read_only_where_it_is_asked_for(names: tuple[str, ...], accepted_texts: list[str]) -> None:
     sheet = Sheet(np.pad(np.clip(symbol("123456", "ITF", height_modules=40), 20, 245), 160, constant_values=245), {})
-    picture = photograph(sheet, replace(Shot(rotation_deg=0, **EXACT), tilt_deg=0.0), np.random.default_rng(1))
+    picture = photograph(sheet, replace(EXACT, tilt_deg=0.0), np.random.default_rng(1))
     codes = read_codes(picture, formats=formats_from_names(names) or DEFAULT, budget_s=60, now=still)
     assert list(accepted(codes)) == accepted_texts
     assert accepted_texts or any("cut-off" in code.why_not for code in codes)
@@ -128,7 +136,12 @@ def test_pictures_of_any_size_hold_no_code_and_do_no_harm(shape: tuple[int, ...]
 
 
 def test_an_array_that_is_no_picture_is_a_clear_error() -> None:
-    for wrong in (np.zeros((4, 4), np.float32), np.zeros((0, 4), np.uint8), np.zeros((4, 4, 4), np.uint8), np.zeros(4, np.uint8)):
+    for wrong in (
+        np.zeros((4, 4), np.float32),
+        np.zeros((0, 4), np.uint8),
+        np.zeros((4, 4, 4), np.uint8),
+        np.zeros(4, np.uint8),
+    ):
         with pytest.raises(ValueError, match="picture"):
             read_codes(wrong, now=still)  # type: ignore[arg-type]
 

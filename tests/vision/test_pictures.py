@@ -82,17 +82,25 @@ def chunk(kind: bytes, content: bytes) -> bytes:
 
 def png_header(width: int, height: int) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\x00" * 100)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b"\x00" * 100))
+        + chunk(b"IEND", b"")
+    )
 
 
-@pytest.mark.parametrize(("content", "reason"), [
-    (b"", "picture.empty"),
-    (b"not a picture at all", "picture.unknown"),
-    (b"\x89PNG\r\n\x1a\n", "picture.unknown"),
-    (png_header(100, 100), "picture.broken"),
-    (png_header(9_000, 9_000), "picture.too-large"),
-    (png_header(200_000, 200_000), "picture.too-large"),
-])
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "picture.empty"),
+        (b"not a picture at all", "picture.unknown"),
+        (b"\x89PNG\r\n\x1a\n", "picture.unknown"),
+        (png_header(100, 100), "picture.broken"),
+        (png_header(9_000, 9_000), "picture.too-large"),
+        (png_header(200_000, 200_000), "picture.too-large"),
+    ],
+)
 def test_a_file_that_is_no_picture_says_why(tmp_path: Path, content: bytes, reason: str) -> None:
     (tmp_path / "wrong.png").write_bytes(content)
     with pytest.raises(PictureError) as error:
