@@ -18,3 +18,8 @@ class ScaleCalibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     u95_rel: float = 0.0
     record: str = ""
     """SHA-256 of the calibration record that these figures come from; empty for a guess."""
+
+    def grams(self, counts: float) -> float:
+        """Return the grams above the calibrated zero that a converter's code stands for."""
+        net = counts - self.zero_counts
+        return net / self.counts_per_gram + self.curvature_g_per_count2 * net * net

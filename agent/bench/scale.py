@@ -159,7 +159,8 @@ class ScalePhysics:
         self._band = [0.0, 0.0]
         self._flicker = [0.0] * 5
         self._shakes = rig.motor_mm_s2 > 0.0 or rig.band_mm_s2 > 0.0 or rig.sway_mm_s2 > 0.0
-        self._saturated_until_s = self._stuck_until_s = self._silent_until_s = -1.0
+        self._saturated_until_s = self._stuck_until_s = -1.0
+        self._gaps: list[tuple[float, float]] = []
         self._last_code = rig.zero_counts
 
     # -- what people do ------------------------------------------------------------------------------------------
@@ -196,9 +197,9 @@ class ScalePhysics:
         """Freeze the code until then."""
         self._stuck_until_s = until_s
 
-    def silence(self, until_s: float) -> None:
-        """Give no conversions until then (an unplugged or restarted converter)."""
-        self._silent_until_s = until_s
+    def gap(self, from_s: float, length_s: float) -> None:
+        """Give no conversions for a while, and wrong ones for four more: a restarted converter."""
+        self._gaps.append((from_s, from_s + length_s))
 
     # -- what the converter says -----------------------------------------------------------------------------------
 
@@ -213,7 +214,7 @@ class ScalePhysics:
             if self._steps >= self._next_conversion:
                 self._next_conversion += self._per_conversion
                 code = self._code(t_s)
-                if self.connected and t_s > self._silent_until_s:
+                if self.connected and not any(start <= t_s <= end for start, end in self._gaps):
                     found.append((t_s, code))
         return found
 
@@ -269,13 +270,14 @@ class ScalePhysics:
 
     def _code(self, t_s: float) -> int:
         rig, random = self.rig, self._random
-        grams = sum(map(mul, self._filter, self._history))
+        grams: float = sum(map(mul, self._filter, self._history))
         # Creep towards `creep` of the load with a time constant of ten minutes.
         self._crept_g += (rig.creep * self.mass_g - self._crept_g) / (600.0 * rig.rate_sps)
         grams += self._crept_g + rig.zero_drift_g_per_s * t_s
         noise_nv = random.gauss(0.0, rig.noise_nv)
         for i in range(5):  # a ladder of random walks, one a factor of four slower than the one before, is 1/f
-            self._flicker[i] += -self._flicker[i] * 4.0 ** -(i + 1) + random.gauss(0.0, 2.0 ** -(i + 1) * 1.4)
+            pull = 1.0 / (1 << (2 * i + 2))
+            self._flicker[i] += -self._flicker[i] * pull + random.gauss(0.0, 1.4 * sqrt(pull))
             noise_nv += rig.flicker_nv * self._flicker[i]
         if rig.hum_nv:
             noise_nv += rig.hum_nv * sin(2.0 * pi * 50.0 * t_s)
@@ -286,6 +288,8 @@ class ScalePhysics:
         if t_s <= self._stuck_until_s:
             return self._last_code
         self._last_code = code
+        if any(end < t_s < end + 3.5 / rig.rate_sps for _, end in self._gaps):
+            code = round(rig.zero_counts + (code - rig.zero_counts) * random.random())
         if rig.slips and random.random() < rig.slips:
             return _slipped(code, random)
         return code

@@ -160,3 +160,11 @@ WeighingEvent = (
     LoadAppeared | WeightPredicted | WeightStable | Added | Removed | Light | PlatformCleared | NotEmpty | Debris
     | ZeroLimit | Overload | Negative | LeftOn | Motion | ScaleFault | ScaleRecovered
 )
+
+KINDS: dict[type, str] = {
+    LoadAppeared: "load", WeightPredicted: "predicted", WeightStable: "stable", Added: "added", Removed: "removed",
+    Light: "light", PlatformCleared: "cleared", NotEmpty: "not-empty", Debris: "debris", ZeroLimit: "zero-limit",
+    Overload: "overload", Negative: "negative", LeftOn: "left-on", Motion: "motion", ScaleFault: "fault",
+    ScaleRecovered: "recovered",
+}
+"""The name of each event on screens, in files and in JSON."""

@@ -52,7 +52,7 @@ class InputGuard:
         self._same_since_s = 0.0
         self._usual_run = 0.0
         self._runs = 0
-        self._flood = max(8, int(0.65 * rate_sps))
+        self._flood = max(20, int(0.65 * rate_sps))
         self._recent: deque[float] = deque(maxlen=self._flood)
         self._fast_since_s: float | None = None
 

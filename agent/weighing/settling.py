@@ -12,14 +12,20 @@ if TYPE_CHECKING:
 
 SHORTEST_S = 0.45
 GROWTH = 1.45
-LONGEST_S = 2.4
+LONGEST_S = 2.9
 LONG_S = 0.7
 BLOCK_S = 0.075
 HOLD_S = 0.20
 PREDICTED_S = 0.25
 PREDICTED_BLOCK_S = 0.05
 SLOW_SPS = 30.0
-"""Below this rate the converter's own filter has swallowed the ring, and there is nothing to notch."""
+"""Below this rate the converter's own filter has swallowed most of the ring."""
+SLOW_RING_S = 1.3
+ENOUGH_D = 0.20
+SHAKY_D = 0.08
+"""An empty platform that moves more than this stands next to something that shakes it."""
+SHAKEN = 1.4
+"""Block means of a shaken platform are not independent: their scatter understates the mean's uncertainty by this."""
 FLOOR_D = 0.05
 """What an empty platform moves at least, in d: the noise of a good cell."""
 
@@ -42,6 +48,7 @@ class Settling:
         self._dead_load_g = 0.05 * capacity_g
         self._rate = rate_sps
         self._notches = 2 if rate_sps > SLOW_SPS else 0
+        self._deep = 2 * self._notches
         self._per_block = max(1, round(BLOCK_S * rate_sps))
         self._predicted_block = max(1, round(PREDICTED_BLOCK_S * rate_sps))
         windows = []
@@ -75,7 +82,16 @@ class Settling:
             self._held, self._held_since_s = found, at_s
             return None
         self._held = found
-        return found if at_s - self._held_since_s >= HOLD_S - 0.5 / self._rate else None
+        return self._held_mean(samples, found) if at_s - self._held_since_s >= HOLD_S - 0.5 / self._rate else None
+
+    def _held_mean(self, samples: list[float], found: Estimate) -> Estimate:
+        """Return the level over the window and the hold before it: all that time the load stood still."""
+        window = min(len(samples), round((found.window_s + HOLD_S) * self._rate))
+        seen = stretch(samples[-window:], self._per_block, self._deep)
+        if seen is None or abs(seen.mean - found.level_g) > 0.3 * self._d:
+            return found
+        u_g = seen.sd / sqrt(seen.blocks) * (1.0 if found.quality == "quick" else SHAKEN)
+        return found._replace(level_g=seen.mean, u_g=u_g, window_s=window / self._rate)
 
     def predict(self, samples: list[float]) -> float | None:
         """Return a first level for the screen, or None while nothing can be said."""
@@ -86,27 +102,35 @@ class Settling:
             return None
         return seen.mean
 
+    def _notches_of(self, window: int) -> int:
+        """Two in the shortest window; all in longer ones; one where only seconds of a slow converter show a ring."""
+        if self._notches == 0:
+            return 1 if window >= SLOW_RING_S * self._rate else 0
+        return self._notches if window == self._windows[0] else self._deep
+
     def _quiet(self, seen: Stretch) -> bool:
         return seen.sd <= 0.12 * self._d and abs(seen.trend) <= 0.15 * self._d
 
     def _still(self, samples: list[float], floor_g: float, load_g: float, waited_s: float) -> Estimate | None:
         d = self._d
-        patience = min(2.0, max(1.0, waited_s - 1.0))
+        patience = min(2.0, max(1.0, waited_s - 1.0)) if floor_g > SHAKY_D * d else 1.0
         shakes_g = max(floor_g, FLOOR_D * d) * 2.0 * patience * (1.0 + max(0.0, load_g) / self._dead_load_g)
-        enough_g = 0.22 * d * patience
+        enough_g = ENOUGH_D * d * patience
         for window in self._windows:
             if window > len(samples):
                 return None
-            seen = stretch(samples[-window:], self._per_block, self._notches)
+            notches = self._notches_of(window)
+            seen = stretch(samples[-window:], self._per_block, notches)
             if seen is None:
                 return None
             mean_sd = seen.sd / sqrt(seen.blocks)
+            chance = seen.residual_sd * sqrt(12.0 / seen.blocks)  # what a line through mere scatter rises by
             if self._quiet(seen):
                 return Estimate(seen.mean, mean_sd, "quick", window / self._rate, seen.ring)
             if window == self._windows[0] and abs(seen.trend) > 20.0 * d and seen.residual_sd < abs(seen.trend) / 4.0:
                 return None
             if (window >= LONG_S * self._rate and seen.sd <= shakes_g and mean_sd <= enough_g
-                    and seen.von_neumann >= 1.1 and abs(seen.trend) <= 4.0 * seen.residual_sd):
+                    and seen.von_neumann >= 1.1 and abs(seen.trend) <= 1.5 * chance):
                 quality: Quality = "averaged" if patience == 1.0 else "relaxed"
-                return Estimate(seen.mean, mean_sd, quality, window / self._rate, seen.ring)
+                return Estimate(seen.mean, SHAKEN * mean_sd, quality, window / self._rate, seen.ring)
         return None

@@ -105,7 +105,7 @@ class Weigher:
         self._negative_s = 0.0
         self._told: set[type] = set()
         self._predicted_g: float | None = None
-        self._accepted: list[float] = []
+        self._accepted_g = 0.0
 
     @property
     def live_g(self) -> float:
@@ -130,11 +130,7 @@ class Weigher:
         """
         events: list[WeighingEvent] = []
         calibration = self._calibration
-        if calibration is None:
-            grams = counts
-        else:
-            net = counts - calibration.zero_counts
-            grams = net / calibration.counts_per_gram + calibration.curvature_g_per_count2 * net * net
+        grams = counts if calibration is None else calibration.grams(counts)
         good = self._guard.feed(at_s, counts, grams, raw=calibration is not None)
         self._last_at_s = at_s
         if self._guard.lost:
@@ -238,8 +234,11 @@ class Weigher:
         self._streak = 0
         if self._hops % self._rest_hops:
             return
-        seen = self._at_rest()
+        seen = self._rest()
         if seen is None:
+            return
+        self.zero.observe(seen)
+        if not self.zero.rests(seen, REST_S):
             return
         was_exhausted = self.zero.exhausted
         self.zero.follow(at_s, seen, REST_HOP_S)
@@ -274,7 +273,7 @@ class Weigher:
                 self._tell_motion(at_s, events)
             return
         gross_g = found.level_g - self.zero.offset_g
-        self._accepted = self._blocks()
+        self._accepted_g = found.level_g
         self._enter(Phase.STABLE)
         if gross_g < self._min_load_g:
             self._tell_once(events, Light(at_s, gross_g))
@@ -333,12 +332,10 @@ class Weigher:
             events.append(WeightPredicted(at_s, gross_g))
 
     def _moved(self) -> bool:
-        """Tell whether the load left its stable value: three 75 ms blocks off by 2 d, three looks in a row."""
+        """Tell whether the load left its stable value: three 75 ms blocks off by 2 d to one side, three looks long."""
         blocks = self._blocks()
-        if len(blocks) < 3 or not self._accepted:
-            return False
-        reference = sum(self._accepted) / len(self._accepted)
-        if all(abs(block - reference) > MOVED_D * self._d for block in blocks):
+        limit_g = MOVED_D * self._d
+        if len(blocks) == 3 and (min(blocks) > self._accepted_g + limit_g or max(blocks) < self._accepted_g - limit_g):
             return self._for_long(MOVED_HOLD_S)
         self._streak = 0
         return False

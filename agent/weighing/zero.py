@@ -39,7 +39,7 @@ class ZeroTracking:
 
     @property
     def floor_g(self) -> float:
-        """What the empty platform moves (sd of its block means), from the last nine looks at it."""
+        """What the empty platform moves (sd of its block means about a line), from the last nine looks at it."""
         return median(self._floors) if self._floors else 0.0
 
     def rests(self, seen: Stretch, span_s: float) -> bool:
@@ -47,6 +47,10 @@ class ZeroTracking:
         shakes_g = max(REST_SD_D * self._d, 2.0 * self.floor_g)
         drift_g = max(REST_TREND_D * self._d * span_s, 2.0 * self.floor_g)
         return seen.sd <= shakes_g and abs(seen.trend) <= drift_g
+
+    def observe(self, seen: Stretch) -> None:
+        """Learn what the empty platform moves; a hand that passes is outvoted by the median."""
+        self._floors.append(seen.residual_sd)
 
     def set(self, level_g: float) -> bool:
         """Take this level as zero at once (power-up, or the zero key); False when it is out of the zero range."""
@@ -60,7 +64,6 @@ class ZeroTracking:
 
     def follow(self, at_s: float, seen: Stretch, passed_s: float) -> None:
         """Move towards the level of a platform that is empty and at rest since `passed_s` ago."""
-        self._floors.append(seen.sd)
         self.u_g = max(0.02 * self._d, seen.sd / seen.blocks ** 0.5)
         error_g = seen.mean - self.offset_g
         if abs(error_g) > self._window_g:
