@@ -44,6 +44,9 @@ exit "$code"
 """
 
 
+PREPARE = "mkdir -p venv/bin; mv agent venv/bin/python; chmod 755 venv/bin/python\n"
+
+
 @dataclass(frozen=True)
 class StationFolder:
     """`root` is the station's /, `shims` stand before PATH, `key` signs releases."""
@@ -82,15 +85,16 @@ class StationFolder:
     def steps(self) -> int:
         return int((self.root.parent / "steps").read_text())
 
-    def release(self, version: str, behaviour: str = "well", **facts: str) -> Path:
-        """Return the path of a signed release whose agent does as told."""
+    def release(self, version: str, behaviour: str = "well", *, agent: str = "", **facts: str) -> Path:
+        """Return the path of a signed release whose agent does as told; `agent` is its program where one is run."""
         series = subprocess.run(["python3", "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
                                 capture_output=True, text=True, check=True).stdout.strip()
         named = {"version": version, "python": series, "machine": os.uname().machine, **facts}
         files = {
             "RELEASE": "".join(f"{name}={value}\n" for name, value in named.items()),
             "behaviour": f"{behaviour}\n",
-            "prepare": "echo the wheel is torn >&2; exit 1\n" if behaviour == "broken" else "mkdir venv\n",
+            "prepare": "echo the wheel is torn >&2; exit 1\n" if behaviour == "broken" else PREPARE,
+            "agent": agent,
         }
         path = self.root.parent / f"packbench-{version}.tar"
         with tarfile.open(path, "w") as tar:
