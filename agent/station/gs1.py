@@ -170,8 +170,8 @@ _IDENTIFIER = re.compile(r"\][A-Za-z][0-9A-Za-z]")
 _WITH_CHECK_DIGIT = frozenset({"00", "01", "02", "03", *(str(number) for number in range(410, 418)), "8017", "8018"})
 
 # Application identifiers and formats as the General Specifications write them (section 3, figure 3.2-1): N digits, X
-# any characters, a single number the exact length; `n` in an identifier is the digit that says the decimals. Formats of two
-# parts (N13+X..17) are written as one.
+# any characters, a single number the exact length; `n` in an identifier is the digit that says the decimals. Formats of
+# two parts (N13+X..17) are written as one.
 _TABLE = """
 00 N18       01-03 N14    10 X..20     11-13 N6     15-17 N6     20 N2        21-22 X..20  235 X..28    240-241 X..30
 242 N..6     243 X..20    250-251 X..30  253 X13..30  254 X..20    255 N13..25  30 N..8      310n-316n N6 320n-337n N6

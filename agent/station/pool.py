@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 CLAIM_WAIT_MS = 60_000
 SYNC_EVERY_MS = 3_600_000
+SYNC_AGAIN_MS = 30_000  # without an answer; doubled each time
 OUTBOX_FULL = 50_000
 
 
@@ -47,7 +48,8 @@ def is_full(turn: Turn) -> bool:
 
 def began(turn: Turn, event: AgentStarted) -> None:
     """A new life: nothing is awaited. A first life is told, so that blocks of an older database are burnt."""
-    turn.state = replace(turn.state, claims=(), waiting=0, oms="", session_answered=0, next_sync_ms=0)
+    turn.state = replace(turn.state, claims=(), waiting=0, oms="", session_answered=0, next_sync_ms=0,
+                         sync_wait_ms=0)
     if event.boot == 1:
         turn.tell(StoreBegan(store=event.store_id, station=turn.config.station.id))
     _want_block(turn)
@@ -83,25 +85,28 @@ def _want_block(turn: Turn) -> None:
 
 def link_changed(turn: Turn, event: LinkChanged) -> None:
     """Compare with the OMS on every new connection: any broker may have dropped what waited for us."""
-    turn.state = replace(turn.state, link_up=event.up)
+    turn.state = replace(turn.state, link_up=event.up, sync_wait_ms=SYNC_AGAIN_MS)
     if event.up:
         _compare(turn)
 
 
 def time_passed(turn: Turn) -> None:
-    """Compare with the OMS every hour, too."""
+    """Compare with the OMS every hour, too, and again when it did not answer."""
     if turn.state.link_up and turn.state.now_ms >= turn.state.next_sync_ms:
         _compare(turn)
 
 
 def _compare(turn: Turn) -> None:
-    turn.state = replace(turn.state, next_sync_ms=turn.state.now_ms + SYNC_EVERY_MS)
+    wait_ms = turn.state.sync_wait_ms or SYNC_AGAIN_MS
+    turn.state = replace(turn.state, next_sync_ms=turn.state.now_ms + wait_ms,
+                         sync_wait_ms=min(2 * wait_ms, SYNC_EVERY_MS))
     turn.effects.append(Synchronize())
 
 
 def answered(turn: Turn, event: SyncAnswered) -> None:
     """The OMS answered: the way there and back is proven, which a SUBACK does not do."""
-    turn.state = replace(turn.state, session_answered=event.session, oms="ready")
+    turn.state = replace(turn.state, session_answered=event.session, oms="ready", sync_wait_ms=SYNC_AGAIN_MS,
+                         next_sync_ms=turn.state.now_ms + SYNC_EVERY_MS)
 
 
 def oms_changed(turn: Turn, event: OmsChanged) -> None:

@@ -78,6 +78,7 @@ class State(Struct, frozen=True, omit_defaults=True):
     oms: str = ""
     session_answered: int = 0
     next_sync_ms: int = 0
+    sync_wait_ms: int = 0
 
     def parcel(self, parcel_id: str) -> Parcel | None:
         """Return the parcel that has not ended, or None."""

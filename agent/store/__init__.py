@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 from uuid import uuid4
 
@@ -27,8 +28,9 @@ from agent.store.opening import FILE, claim, connect
 from agent.store.outbox import Outbox, Row, digest
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
+    from io import FileIO
 
     from agent.station.events import Event, Record
     from agent.station.values import Job, Paper, Parcel
@@ -48,21 +50,34 @@ class Store:
 
     def __init__(self, directory: Path, *, station: str) -> None:
         """Open `packbench.db` in `directory`, making or migrating it. Raises StoreError."""
-        self.path = directory / FILE
-        self._lock = claim(directory)
+        lock = claim(directory)
         try:
-            self._db = connect(self.path)
-            try:
-                with sqlite_errors():
-                    self.store_id, self.boot = self._begin_life()
-                    self.outbox = Outbox(self._db, store_id=self.store_id, station=station)
-            except BaseException:
-                self._db.close()
-                raise
+            self._live_on(connect(directory / FILE), station)
         except BaseException:
-            self._lock.close()
+            lock.close()
             raise
-        self._ledger = Ledger(self._db)
+        self.path = directory / FILE
+        self._lock: FileIO | None = lock
+
+    @classmethod
+    def on(cls, connection: sqlite3.Connection, *, station: str) -> Store:
+        """Return a store on a migrated database that is open already, in memory or not; nobody else may use it."""
+        store = cls.__new__(cls)
+        store._live_on(connection, station)  # noqa: SLF001 (our own)
+        store.path, store._lock = Path(":memory:"), None  # noqa: SLF001
+        return store
+
+    def _live_on(self, connection: sqlite3.Connection, station: str) -> None:
+        """Begin a life. Closes the connection when that fails."""
+        self._db = connection
+        try:
+            with sqlite_errors():
+                self.store_id, self.boot = self._begin_life()
+                self.outbox = Outbox(connection, store_id=self.store_id, station=station)
+        except BaseException:
+            connection.close()
+            raise
+        self._ledger = Ledger(connection)
 
     def _begin_life(self) -> tuple[str, int]:
         self._db.execute("BEGIN IMMEDIATE")
@@ -76,7 +91,8 @@ class Store:
     def close(self) -> None:
         """Close the database and give the directory back. May be called twice."""
         self._db.close()
-        self._lock.close()
+        if self._lock is not None:
+            self._lock.close()
 
     # -- writing ------------------------------------------------------------------------------------------------
 
@@ -180,7 +196,7 @@ class Store:
                       for state, number in self._db.execute(f"SELECT state, count(*) FROM {table} GROUP BY 1")}  # noqa: S608
             counts["outbox"] = self.outbox.waiting
             (counts["dead_letters"],) = self._db.execute("SELECT count(*) FROM dead_letters").fetchone()
-        counts["bytes"] = self.path.stat().st_size
+        counts["bytes"] = self.path.stat().st_size if self.path.exists() else 0
         return counts
 
     def sync_pages(self, session: int) -> list[bytes]:

@@ -11,14 +11,6 @@ from agent.station.events import (
     SyncAnswered,
     TimePassed,
 )
-    BlockLeased,
-    Delivery,
-    JobOffered,
-    LinkChanged,
-    PlatformCleared,
-    SyncAnswered,
-    TimePassed,
-)
 from agent.station.facts import BlockWanted, JobChanged, JobClaimed, StoreBegan
 from agent.station.gs1 import has_check_digit
 from agent.station.pool import CLAIM_WAIT_MS, OUTBOX_FULL, SYNC_EVERY_MS
@@ -119,11 +111,19 @@ class TestComparison:
     def test_every_connection_and_every_hour_the_oms_is_asked(self) -> None:
         bench = Bench()
         bench.send(LinkChanged(at_ms=0, up=True))
-        bench.send(TimePassed(at_ms=0, wall_ms=0, time_ok=True))
+        bench.send(SyncAnswered(at_ms=0, session=1, unknown=(), delivery=Delivery(1, 5)))
+        bench.send(TimePassed(at_ms=bench.now_ms + SYNC_EVERY_MS - 1_000, wall_ms=0, time_ok=True))
         assert bench.comparisons == 1
         bench.send(TimePassed(at_ms=bench.now_ms + SYNC_EVERY_MS, wall_ms=0, time_ok=True))
         bench.send(LinkChanged(at_ms=0, up=True))
         assert bench.comparisons == 3
+
+    def test_without_an_answer_it_is_asked_again_ever_more_patiently(self) -> None:
+        bench = Bench()
+        bench.send(LinkChanged(at_ms=0, up=True))
+        for _ in range(600):
+            bench.send(TimePassed(at_ms=bench.now_ms + 1_000, wall_ms=0, time_ok=True))
+        assert bench.comparisons == 5  # at once, then after 30, 60, 120 and 240 s
 
     def test_its_answer_proves_the_way_there_and_back(self) -> None:
         bench = Bench()
