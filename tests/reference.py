@@ -1,6 +1,7 @@
-"""The two references that are generated from the code: `python -m tests.reference` (or `make reference`) writes them.
+"""The references that are generated from the code: `python -m tests.reference` (or `make reference`) writes them.
 
-`agent/codes.md` has every stable code with what it says and what to do, `agent/cli/README.md` every command's help.
+`agent/codes.md` has every stable code with what it says and what to do, `agent/cli/README.md` every command's help,
+`agent/station/README.md` the table of what moves what.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 CODES = ROOT / "agent" / "codes.md"
+STATION = ROOT / "agent" / "station" / "README.md"
 COMMANDS = ROOT / "agent" / "cli" / "README.md"
 
 CODE = re.compile(r"[a-z]+(-[a-z0-9]+)*(\.[a-z]+(-[a-z0-9]+)*)+")
@@ -151,6 +153,17 @@ def commands_page() -> str:
                                    for name, context in commands(packbench, "packbench"))
 
 
+def station_page() -> str:
+    """Return agent/station/README.md with its table of transitions anew."""
+    from tests.station.test_promises import transitions
+
+    rows = "".join(f"| {thing} | {before} | {event} | {now} |\n" for thing, before, event, now in transitions(9))
+    table = "| what | was | event | is |\n|---|---|---|---|\n" + rows
+    before, rest = STATION.read_text(encoding="utf-8").split("<!-- transitions -->\n")
+    return f"{before}<!-- transitions -->\n{table}<!-- end -->{rest.partition('<!-- end -->')[2]}"
+
+
 if __name__ == "__main__":
+    STATION.write_text(station_page(), encoding="utf-8")
     CODES.write_text(codes_page(), encoding="utf-8")
     COMMANDS.write_text(commands_page(), encoding="utf-8")
