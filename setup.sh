@@ -68,6 +68,7 @@ unmask_brokers() {
 
 install_packages() {
     packages=$(missing_packages)
+    packages=${packages% }
     [ -n "$packages" ] || return 0
     [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null || { [ -t 0 ] && command -v sudo >/dev/null; } ||
         stop 5 "may not install packages; as root run: apt-get install --no-install-recommends $packages"
@@ -82,7 +83,7 @@ install_packages() {
       as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -q -y -o Acquire::Retries=1 -o Dpkg::Use-Pty=0 \
           install --no-install-recommends $packages; } >"$log" 2>&1 || {
         grep -E '^(E|Err|W):' "$log" | head -n 5 >&2 || true
-        stop 6 "apt could not install $packages(no network, or a mirror without them); everything it said: $log"
+        stop 6 "apt could not install $packages (no network, or a mirror without them); everything it said: $log"
     }
     rm -f "$log"
     unmask_brokers
