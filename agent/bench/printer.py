@@ -244,7 +244,7 @@ class SimulatedPrinter:
     def _close_wires(self) -> None:
         if self._client is not None:
             self._client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-        for wire in (self._client, self._listener, self._udp):
+        for wire in (self._listener, self._udp, self._client):
             if wire is not None:
                 wire.close()
         self._client = self._listener = self._udp = None

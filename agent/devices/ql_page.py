@@ -27,7 +27,10 @@ _STUCK = Problem("printer.stuck", "The printer prints and never ends: look for t
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long the driver waits before it says that it does not know, in seconds."""
+    """How long the driver waits before it says that it does not know, in seconds of the station's clock.
+
+    `answer_s` alone is real time: a wire is as fast as it is.
+    """
 
     silence_s: float = 30.0  # nothing taken, nothing said, page time added
     stuck_s: float = 90.0  # all sent, printer talks, page time added
@@ -35,6 +38,7 @@ class Limits:
     idle_s: float = 5.0  # the printer says "idle" and never said "printed"
     settle_s: float = 3.0  # after "printed", for "ready"
     ask_s: float = 5.0  # silence after which the printer is asked
+    answer_s: float = 1.5  # for the answer to a question, twice; a printer takes 20 to 50 ms
 
 
 class Page:

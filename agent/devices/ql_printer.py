@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _PIECE = 8192  # what a non-blocking usblp takes at once
 _SLICE_S = 0.05  # the longest wait before the clock is looked at again
 _QUIET_S = 0.05  # a printer with nothing more to say is silent for so long; an answer takes 20 to 40 ms
-_ANSWER_S = 1.5
+_BABBLE_S = 0.5
 _TRIES = 2
 
 
@@ -53,7 +53,7 @@ class QlPrinter:
         with self._busy:
             wire = self._open()
             try:
-                said = ask(wire)
+                said = ask(wire, self._limits.answer_s)
             except WireLost as lost:
                 raise DeviceError(lost.code, "the printer went away while it was asked.", lost.hint) from lost
             finally:
@@ -97,10 +97,10 @@ class QlPrinter:
         with self._busy:
             wire = self._open()
             try:
-                said = ask(wire)
+                said = ask(wire, self._limits.answer_s)
                 if said is not None and problem(said) is None:
-                    write_all(wire, order)
-                    said = ask(wire)
+                    write_all(wire, order, self._limits.answer_s)
+                    said = ask(wire, self._limits.answer_s)
             except WireLost as lost:
                 raise DeviceError(lost.code, "the printer went away while it was set.", lost.hint) from lost
             finally:
@@ -122,7 +122,7 @@ class QlPrinter:
     def _send(self, wire: Wire, job: bytes, header: raster.Header, first_dot: int) -> Iterator[PrintProgress]:
         two_color = job[first_dot : first_dot + 1] == b"w"
         try:
-            said = ask(wire)
+            said = ask(wire, self._limits.answer_s)
         except WireLost as lost:
             yield NotPrinted(lost.code, "The page was not sent." if lost.code == CLOSED[0] else lost.hint)
             return
@@ -166,26 +166,26 @@ class QlPrinter:
 _MUTE_HINT = "Switch the printer off and on, and check its cable; on a network printer switch SNMP on."
 
 
-def ask(wire: Wire) -> Status | None:
+def ask(wire: Wire, answer_s: float) -> Status | None:
     """Return what the printer says now, None when it is mute. Old answers are read first and thrown away.
 
     Answers have no number: five old ones were once seen waiting before the first question. Raises WireLost.
     """
     if not wire.spoken:
-        return next(iter(_listen(wire, _ANSWER_S, 0.0)), None)
+        return next(iter(_listen(wire, answer_s, 0.0)), None)
     _listen(wire, _QUIET_S, _QUIET_S)
     for _ in range(_TRIES):
-        write_all(wire, ql_status.REQUEST)
-        heard = _listen(wire, _ANSWER_S, _QUIET_S)
+        write_all(wire, ql_status.REQUEST, answer_s)
+        heard = _listen(wire, answer_s, _QUIET_S)
         answers = [said for said in heard if said.kind in (ql_status.REPLY, ql_status.ERROR)]
         if answers:
             return answers[-1]
     return None
 
 
-def write_all(wire: Wire, order: bytes) -> bool:
+def write_all(wire: Wire, order: bytes, answer_s: float) -> bool:
     """Write a few bytes outside a page; False when the printer does not take them. Raises WireLost."""
-    until_s = wire.now_s() + _ANSWER_S
+    until_s = wire.now_s() + answer_s
     while order and wire.now_s() < until_s:
         order = order[wire.write(order) :]
         if order:
@@ -194,10 +194,11 @@ def write_all(wire: Wire, order: bytes) -> bool:
 
 
 def _listen(wire: Wire, first_s: float, more_s: float) -> list[Status]:
-    """What the printer says within `first_s`, and then until it is quiet for `more_s`."""
+    """What the printer says within `first_s`, and then until it is quiet for `more_s`; not for ever if it babbles."""
     said: list[Status] = []
     until_s = wire.now_s() + first_s
-    while (left_s := until_s - wire.now_s()) > 0:
+    last_s = until_s + _BABBLE_S
+    while (left_s := min(until_s, last_s) - wire.now_s()) > 0:
         new = wire.heard()
         if new:
             said += new
