@@ -115,7 +115,7 @@ def _look(camera: Camera, report: Report, frames: int) -> None:
             report.faults.append(
                 {
                     "code": "camera.codes-too-small",
-                    "detail": f"{code.symbology} {printable(code.text)[:40]}: {px:.1f} px a module, {needed} are needed.",
+                    "detail": f"{code.symbology} {printable(code.text)[:40]}: {px:.1f} px a module, {needed} needed.",
                     "hint": "Bring the camera nearer, narrow its field, or use a larger picture size.",
                 }
             )

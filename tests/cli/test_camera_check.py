@@ -1,4 +1,4 @@
-"""`packbench check camera`: what is wrong with a picture is said with what to do, and the exit status tells a script."""
+"""`packbench check camera`: what is wrong is said with what to do about it, and the exit status tells a script."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_good_camera_is_ok_and_its_codes_are_measured_in_pixels_a_module(tmp_p
     assert (status, found["faults"], found["size"]) == (0, [], [1000, 900])
     measured = {code["symbology"]: code["module_px"] for code in found["codes"]}
     assert set(measured) == {"Code128", "EAN13", "QRCode", "DataMatrix"}
-    assert all(3.4 < px < 4.4 for px in measured.values()), measured
+    assert all(3.5 < px < 4.7 for px in measured.values()), measured
 
 
 def test_codes_that_are_too_small_are_said(tmp_path: Path) -> None:
