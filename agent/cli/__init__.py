@@ -48,6 +48,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "camera": ("agent.cli.camera:group", "Measure boxes from pictures."),
     "carton": ("agent.cli.carton:group", "Suggest cartons, draw packings, import catalogues."),
     "paper": ("agent.cli.paper:group", "Render slips and labels to pictures."),
+    "print": ("agent.cli.print:group", "Ask a label printer, print a test page."),
     "calibrate": ("agent.cli:calibrate", "Calibrate scale or camera; nothing changes until the last yes."),
     "oms": ("agent.cli.oms:oms", "Run the small reference OMS against a broker and watch the facts."),
     "check": ("agent.cli:check", "Ten-second diagnosis of scale, camera, printer or broker."),
@@ -64,5 +65,6 @@ calibrate = LazyGroup("calibrate", "Calibrate a device; nothing changes until th
 check = LazyGroup("check", "Say how a device or the broker is, and what to do about it.", {
     "scale": ("agent.cli.scale:check", "Rate, noise, spikes, ring, and what each means."),
     "camera": ("agent.cli.camera_check:check", "Picture, focus, exposure, and what each means."),
+    "printer": ("agent.cli.print:status", "Which printer, which roll, and what keeps it from printing."),
     "broker": ("agent.cli.broker:check", "Which delivery guarantees this broker keeps."),
 })

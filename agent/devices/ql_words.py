@@ -103,6 +103,13 @@ def media_conflict(status: Status, header: Header, *, two_color: bool) -> Proble
     return None
 
 
+def roll_words(media: str) -> str:
+    """The same for a label's name: `62`: `62 mm endless`, `62red`: `62 mm endless, black/red`."""
+    if media.isdigit():
+        return f"{media} mm endless"
+    return f"{media.removesuffix('red')} mm endless, black/red" if media.endswith("red") else media
+
+
 def media_words(width_mm: int, length_mm: int) -> str:
     """How a person names the roll: `62 mm endless`, `62x100`; a roll that no table knows by its millimetres."""
     return media_name(width_mm, length_mm) if length_mm else f"{width_mm} mm endless"

@@ -1,0 +1,210 @@
+"""`packbench print`: ask a label printer how it is, print a test page, and say what a status packet means.
+
+These commands talk straight to the printer; while the station runs, it may be in use.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from agent.devices import DeviceError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from agent.devices import Printer, PrinterStatus, PrintProgress
+    from agent.devices.ql_printer import QlPrinter
+    from agent.devices.ql_status import Status
+
+FAILED, BAD_INPUT = 1, 2
+
+_address = click.argument("printer")
+_model = click.option("--model", default="", help="Such as QL-820NWB; what the printer says when not given.")
+_json = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+
+
+@click.group()
+def group() -> None:
+    """Ask a printer, print a test page.
+
+    PRINTER is usb: (the first Brother on USB), usb:/dev/usb/lp0, tcp:HOST or tcp:HOST:PORT; a test page can also go to
+    files with png:FOLDER.
+    """
+
+
+@group.command()
+@_address
+@_model
+@_json
+def status(printer: str, model: str, as_json: bool) -> None:
+    """Say which printer it is, which roll is in, and what keeps it from printing."""
+    try:
+        said = opened(printer, model).status()
+    except DeviceError as error:
+        _refuse(error, as_json)
+    click.echo(json.dumps(asdict(said)) if as_json else sentence(said))
+    sys.exit(FAILED if said.code else 0)
+
+
+@group.command()
+@_address
+@_model
+@click.option("--media", default="", help="Roll, such as 62 or 62x100; the one that is in when not given.")
+@click.option("--pages", type=click.IntRange(1, 50), default=1, show_default=True, help="How many.")
+@_json
+def test(printer: str, model: str, media: str, pages: int, as_json: bool) -> None:
+    """Print test pages and say the truth about each: printed, not printed, or in doubt."""
+    from agent.devices import Printed, raster
+
+    came_out = 0
+    try:
+        device = opened(printer, model)
+        if not (media and model):
+            said = device.status()
+            media, model = media or said.media or "62", model or _first(said.model)
+        for number in range(1, pages + 1):
+            job = raster.encode(picture(model, media, f"{number}/{pages}"), model=model, media=media)
+            for progress in device.print_page(job):
+                _tell(number, progress, as_json)
+                came_out += isinstance(progress, Printed)
+            if came_out < number:
+                break
+    except DeviceError as error:
+        _refuse(error, as_json)
+    sys.exit(0 if came_out == pages else FAILED)
+
+
+@group.command()
+@_address
+@_model
+def awake(printer: str, model: str) -> None:
+    """Tell the printer never to switch itself off; it remembers that."""
+    from agent.devices.ql_printer import QlPrinter
+
+    try:
+        device = opened(printer, model)
+        if not isinstance(device, QlPrinter):
+            raise click.BadParameter("files do not sleep.", param_hint="PRINTER")
+        device.keep_awake()
+    except DeviceError as error:
+        _refuse(error, as_json=False)
+    click.echo("The printer stays on.")
+
+
+@group.command()
+@click.argument("packet", nargs=-1, required=True)
+@_json
+def decode(packet: tuple[str, ...], as_json: bool) -> None:
+    """Say what a status packet means: its bytes in hex, or the text of an array of them."""
+    from agent.devices.ql_status import from_text
+
+    found = from_text(" ".join(packet))
+    if not found:
+        click.echo("printer.no-packet: no 32 bytes from 80 20 42 on were found.", err=True)
+        sys.exit(BAD_INPUT)
+    for said in found:
+        click.echo(json.dumps(facts(said)) if as_json else "\n".join(f"{name:<12}{value}" for name, value in
+                                                                     facts(said).items()))  # fmt: skip
+
+
+def opened(address: str, model: str) -> Printer:
+    """Return the driver for `usb:`, `tcp:` or `png:`. Raises DeviceError, or click's own error for another word."""
+    kind, _, rest = address.partition(":")
+    rest = rest.removeprefix("//")
+    match kind:
+        case "usb":
+            return _usb(rest, model)
+        case "tcp" if rest:
+            from agent.devices.tcp9100 import TcpPrinter
+
+            host, _, port = rest.partition(":")
+            if port and not port.isdigit():
+                raise click.BadParameter(f"{port!r} is no port number.", param_hint="PRINTER")
+            return TcpPrinter(host, int(port or 9100), model=model or "QL-820NWB")
+        case "png" if rest:
+            from agent.devices.png_printer import PngPrinter
+
+            return PngPrinter(rest)
+        case _:
+            raise click.BadParameter(f"{address!r} is none of usb:, tcp:HOST, png:FOLDER.", param_hint="PRINTER")
+
+
+def _usb(node: str, model: str) -> QlPrinter:
+    from agent.devices.usblp import UsbPrinter, nodes
+
+    there = nodes()
+    named = model or there.get(node, "") or next(iter(there.values()), "QL-820NWB")
+    return UsbPrinter(node, model=named.removesuffix("c"))
+
+
+def sentence(said: PrinterStatus) -> str:
+    """One line for a person, such as `QL-820NWB: 62 mm endless, ready`."""
+    from agent.devices.ql_words import roll_words
+
+    roll = roll_words(said.media) if said.media else "no roll seen"
+    if said.code:
+        return f"{said.model}: {roll}. {said.code}: {said.hint}"
+    return f"{said.model}: {roll}, {'printing' if said.printing else 'ready'}."
+
+
+def facts(said: Status) -> dict[str, object]:
+    """The values of a packet by their names."""
+    from agent.devices.ql_words import problem
+
+    found = problem(said)
+    return {
+        "model": said.model, "media": said.media_type, "width_mm": said.width_mm, "length_mm": said.length_mm,
+        "errors": ", ".join(said.errors), "status": said.status_type, "phase": said.phase, "ready": said.ready,
+        "two_color": said.two_color, "code": found.code if found else "", "hint": found.hint if found else "",
+    }  # fmt: skip
+
+
+def picture(model: str, media: str, number: str) -> Image.Image:
+    """A test page: the names, a ruler in millimetres along the feed, lines of 1 to 4 dots, and the page's edge."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    from agent.devices.ql_media import printable_dots
+    from agent.devices.raster import DOTS_PER_MM
+
+    width, height = printable_dots(media)
+    page = Image.new("1", (width, height or 700), 1)
+    pen = ImageDraw.Draw(page)
+    pen.rectangle((0, 0, page.width - 1, page.height - 1), outline=0, width=2)
+    font = ImageFont.load_default(size=max(12, width // 16))
+    pen.multiline_text((width // 8, 12), f"packbench {number}\n{model}\n{media}", fill=0, font=font)
+    for millimetre in range(1, int(page.height / DOTS_PER_MM)):
+        y = round(millimetre * DOTS_PER_MM)
+        pen.line((2, y, 2 + width // (16 if millimetre % 10 == 0 else 32), y), fill=0)
+    for thickness in range(1, 5):
+        x = width - 20 * thickness
+        pen.rectangle((x, page.height // 2, x + thickness - 1, page.height - 12), fill=0)
+    return page
+
+
+def _first(models: str) -> str:
+    """Old models share their bytes: any of them takes the same page. Files take what the widest model takes."""
+    return "QL-1110NWB" if models == "PNG" else models.partition("/")[0]
+
+
+def _tell(number: int, progress: PrintProgress, as_json: bool) -> None:
+    words = {"Printed": "printed", "NotPrinted": "not printed", "InDoubt": "in doubt", "Suspended": "waits"}
+    state = words[type(progress).__name__]
+    code, hint = getattr(progress, "code", ""), getattr(progress, "hint", "")
+    if as_json:
+        click.echo(json.dumps({"page": number, "state": state, "code": code, "hint": hint}))
+    else:
+        click.echo(f"page {number}: {state}{f', {code}: {hint}' if code else '.'}")
+
+
+def _refuse(error: DeviceError, as_json: bool) -> NoReturn:
+    if as_json:
+        click.echo(json.dumps({"code": error.code, "detail": error.detail, "hint": error.hint}))
+    else:
+        click.echo(f"{error.code}: {error.detail} {error.hint}", err=True)
+    unusable = error.code in ("printer.unknown-model", "printer.unknown-media", "printer.media-not-for-model")
+    sys.exit(BAD_INPUT if unusable else FAILED)

@@ -1,0 +1,85 @@
+"""`packbench print` in front of a simulated printer, of files, and of nothing."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from agent.bench.printer import SimulatedPrinter
+from agent.cli.print import group
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+JOURNAL: list[dict[str, Any]] = []
+
+
+def said(*words: str) -> Result:
+    return CliRunner().invoke(group, words)
+
+
+@pytest.fixture
+def bench() -> Iterator[SimulatedPrinter]:
+    JOURNAL.clear()
+    made = SimulatedPrinter("QL-820NWB", "62", 9000, None, JOURNAL.append, lambda: time.monotonic() * 10)
+    made.start()
+    yield made
+    made.stop()
+
+
+def test_status_says_model_roll_and_readiness(bench: SimulatedPrinter) -> None:
+    run = said("status", f"tcp:127.0.0.1:{bench.port}")
+    assert (run.output, run.exit_code) == ("QL-820NWB: 62 mm endless, ready.\n", 0)
+
+
+def test_status_says_what_to_mend(bench: SimulatedPrinter) -> None:
+    bench.open_cover()
+    run = said("status", f"tcp:127.0.0.1:{bench.port}", "--json")
+    assert run.exit_code == 1
+    assert json.loads(run.output)["code"] == "printer.cover-open"
+
+
+def test_a_test_page_comes_out_on_the_roll_that_is_in(bench: SimulatedPrinter) -> None:
+    run = said("test", f"tcp:127.0.0.1:{bench.port}", "--pages", "2")
+    assert (run.output, run.exit_code) == ("page 1: printed.\npage 2: printed.\n", 0)
+    assert sum(line["kind"] == "printed" for line in JOURNAL) == 2
+
+
+def test_a_test_page_for_another_roll_is_refused_in_words(bench: SimulatedPrinter) -> None:
+    run = said("test", f"tcp:127.0.0.1:{bench.port}", "--media", "62x100", "--model", "QL-820NWB")
+    assert run.exit_code == 1
+    assert "62 mm endless is in, this label needs 62x100" in run.output
+
+
+def test_the_printer_is_told_to_stay_awake(bench: SimulatedPrinter) -> None:
+    assert said("awake", f"tcp:127.0.0.1:{bench.port}").output == "The printer stays on.\n"
+
+
+def test_a_test_page_can_be_a_file(tmp_path: Path) -> None:
+    assert said("test", f"png:{tmp_path}", "--media", "103x164").exit_code == 0
+    with Image.open(tmp_path / "page-0001.png") as page:
+        assert page.size == (1200, 1822)
+
+
+def test_a_packet_is_explained() -> None:
+    run = said("decode", "802042344330000000103e0a00000000000002010000" + "00" * 10, "--json")
+    assert run.exit_code == 0
+    assert json.loads(run.output)["code"] == "printer.cover-open"
+
+
+@pytest.mark.parametrize(("words", "code"), [
+    (("status", "serial:1"), 2), (("status", "tcp:127.0.0.1:x"), 2), (("status", "tcp:"), 2), (("decode", "80 20"), 2),
+    (("test", "png:.", "--media", "63"), 2), (("test", "png:.", "--model", "QL-1"), 2), (("awake", "png:."), 2),
+    (("status", "tcp:127.0.0.1:1"), 1), (("status", "usb:/no/such/node"), 1),
+])  # fmt: skip
+def test_what_cannot_be_is_said_in_a_line_and_an_exit_code(words: tuple[str, ...], code: int) -> None:
+    run = said(*words)
+    assert run.exit_code == code
+    assert "Traceback" not in run.output
+    assert run.output.strip()
