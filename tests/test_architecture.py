@@ -138,6 +138,13 @@ def test_every_exception_from_a_rule_says_why() -> None:
 
 EMPTY_WORDS = {"manager", "handler", "helper", "helpers", "util", "utils"}
 EMPTY_NAMES = {"data", "info"}
+# Words that others chose, kept where their messages are read and written.
+NAMED_BY_OTHERS = {
+    ("agent/messages/outbound.py", "data"): "CloudEvents calls the payload so",
+    ("agent/demo/audit.py", "data"): "CloudEvents calls the payload so",
+    ("agent/demo/oms.py", "data"): "CloudEvents calls the payload so",
+    ("agent/station/values.py", "data"): "the contract calls the content of a paper so",
+}
 EMPTY_VERBS = ("process_", "do_", "handle_")
 
 
@@ -160,7 +167,7 @@ def is_empty(name: str) -> bool:
 
 def test_names_are_nouns_of_the_problem() -> None:
     given = [(name_of(path), name) for path in python_files(*PRODUCT) for name in names_given(path)]
-    assert [(path, name) for path, name in given if is_empty(name)] == []
+    assert {each for each in given if is_empty(each[1])} - NAMED_BY_OTHERS.keys() == set()
 
 
 # Tests -------------------------------------------------------------------------------------------------------------
