@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -140,12 +141,12 @@ def _paper(demo: Demo, journal: list[dict[str, Any]], facts: list[tuple[str, dic
 
 
 def _facts(database: Path) -> list[tuple[str, dict[str, Any]]]:
-    with sqlite3.connect(database) as db:
+    with closing(sqlite3.connect(database)) as db:
         rows = db.execute("SELECT kind, data FROM facts ORDER BY rowid").fetchall()
     return [(kind, json.loads(data)) for kind, data in rows]
 
 
 def _unsent(database: Path) -> list[str]:
-    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as db:
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
         (count,) = db.execute("SELECT count(*) FROM outbox").fetchone()
     return [f"{count} facts are still in the station's outbox"] if count else []

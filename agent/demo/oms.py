@@ -130,6 +130,7 @@ class ReferenceOms:
         """Return what the database says: jobs by state, parcels by state, stock, conflicts, copies."""
         db = sqlite3.connect(self._database)
         try:
+            db.executescript(SCHEMA)  # asked before the first word, there is nothing to tell
             return report(db)
         finally:
             db.close()

@@ -136,6 +136,12 @@ class Packer:
         self.hands.do("lift")
         self.wait("an empty platform", lambda: self.screen()["sentence"].startswith(("Put ", "Mend ", "Did ")))
 
+    def close(self) -> None:
+        """Go home."""
+        self.hands.close()
+        if self._station is not None:
+            self._station.close()
+
     @staticmethod
     def _number(name: str) -> int:
         return int(name[5:9])

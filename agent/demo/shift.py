@@ -56,6 +56,7 @@ class Demo:
     root: Path
     speed: float
     say: Callable[[str], None]
+    broker_kind: str = ""
     began_s: float = field(default_factory=time.monotonic)
     processes: ExitStack = field(default_factory=ExitStack)
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -67,7 +68,7 @@ class Demo:
 
     def start(self) -> None:
         """Start all of it. Raises BrokerError, StuckError."""
-        self.broker = make_broker(self.root)
+        self.broker = make_broker(self.root, self.broker_kind)
         self.broker.start()
         self.processes.callback(self.broker.stop)
         self.oms = ReferenceOms(self.broker.url, self.root / "oms.db", label_for=self._buy_label)
@@ -80,6 +81,7 @@ class Demo:
         self.start_agent()
         self.processes.callback(lambda: _end(self.agent))
         self.packer = Packer(self.root / "bench", self.root / "packbench.sock")
+        self.processes.callback(self.packer.close)
         self.packer.wait_sentence("Put a box")
 
     def start_agent(self) -> None:
