@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from agent.papers.label import label
 from agent.papers.page import PaperError
 from agent.papers.pair import pair_code
 from agent.papers.postal import address, country
+from agent.papers.ready import Expect, ready_file
 from agent.papers.slip import slip
 from agent.station import values
 
@@ -31,24 +33,40 @@ def _fonts() -> Fonts:
 
 @dataclass(frozen=True, slots=True)
 class PageOrder:
-    """A page of the ledger with all that is printed on it."""
+    """A page of the ledger with all that is printed on it; `file` is what the `url` of its paper held."""
 
     page: values.Print
     job: values.Job
     parcel: values.Parcel | None
     papers: tuple[values.Paper, ...]
+    file: bytes = b""
 
 
 def paper_of(order: PageOrder, media: Media) -> Paper:
-    """Return the paper of a page for the roll in the printer. Raises PaperError."""
+    """Return the paper of a page for the roll in the printer: our template, or its ready file. Raises PaperError."""
     paper = next((one for one in order.papers if one.id == order.page.paper), None)
     if paper is None:
         raise PaperError("paper.unknown", f"the job has no paper {order.page.paper!r}.", "Send the job again.")
+    if paper.file is not UNSET:
+        return _ready(order, paper.file, media)
     language = order.job.lang if paper.lang is UNSET else paper.lang
     fonts = _fonts()
     if order.page.role == "label":
         return label(label_content(order, paper, language), media, fonts)
     return slip(slip_content(order, language), media, fonts)
+
+
+def _ready(order: PageOrder, file: values.PaperFile, media: Media) -> Paper:
+    data = order.file
+    if file.inline is not UNSET:
+        try:
+            data = b64decode(file.inline, validate=True)
+        except ValueError as error:
+            raise PaperError("paper.file-damaged", f"`inline` is not base64: {error}.", "Send it again.") from error
+    if not data:
+        raise PaperError("paper.file-missing", "the paper's file was not fetched.", "Send the job again.")
+    tracking = order.parcel.tracking if order.parcel and order.page.role == "label" else ""
+    return ready_file(data, media, Expect(codes=(tracking,) if tracking else (), mark=order.page.mark))
 
 
 def slip_content(order: PageOrder, language: str) -> SlipContent:

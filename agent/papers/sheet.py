@@ -21,7 +21,7 @@ class Sheet:
         from PIL import Image, ImageDraw
 
         self.width, self.height = width, height
-        self.image = Image.new("1", (width, height), 1)
+        self.image = Image.new("1", (width, height), 255)
         self._draw = ImageDraw.Draw(self.image)
         self._draw.fontmode = "1"
         self._fonts = fonts
@@ -43,7 +43,7 @@ class Sheet:
                     (x + run.x, y),
                     run.text,
                     font=font,
-                    fill=int(white),
+                    fill=255 if white else 0,
                     anchor="ls",
                     **shaping(block.language, rtl=run.rtl),
                 )

@@ -37,7 +37,7 @@ def _with_quiet(image: Image.Image, code: Code) -> Image.Image:
     upright = not code.linear or right - left >= bottom - top or _is_across(image, code.box)
     q = code.quiet
     x, y = (q, q) if not code.linear else (q, 0) if upright else (0, q)
-    crop = Image.new("1", (right - left + 2 * x, bottom - top + 2 * y), 1)
+    crop = Image.new("1", (right - left + 2 * x, bottom - top + 2 * y), 255)
     area = (max(0, left - x), max(0, top - y), min(image.width, right + x), min(image.height, bottom + y))
     crop.paste(image.crop(area), (area[0] - left + x, area[1] - top + y))
     return crop if upright else crop.transpose(Image.Transpose.ROTATE_270)
