@@ -47,7 +47,9 @@ class SimulatedPrinter:
         self.port, self.snmp_port, self.node = port, snmp_port, node
         self.status_on_tcp = status_on_tcp
         self.stalled = False  # takes no byte from the wire
+        self.drip = 0  # so many bytes of a reply at a time; 0: all that there is
         self._serves_snmp = snmp
+        self._replies = b""
         if out_dir is not None:
             out_dir.mkdir(parents=True, exist_ok=True)
         self._engine = QlEngine(model, media, roll_mm, out_dir=out_dir, journal=journal, clock=clock)
@@ -164,13 +166,13 @@ class SimulatedPrinter:
             self._take_from_tcp(self._client)
         if self._pty in ready:
             self._take_from_pty()
-        replies = self._engine.replies()
-        if not replies:
-            return
-        if self._client is not None and self.status_on_tcp:
+        self._replies += self._engine.replies()
+        size = self.drip or len(self._replies)
+        replies, self._replies = self._replies[:size], self._replies[size:]
+        if replies and self._client is not None and self.status_on_tcp:
             with contextlib.suppress(OSError):
                 self._client.send(replies)
-        if self._pty >= 0:
+        if replies and self._pty >= 0:
             with contextlib.suppress(OSError):
                 os.write(self._pty, replies)
 

@@ -80,6 +80,7 @@ class FdWire:
         self._empty_is_end, self._lost = empty_is_end, lost
         self._framer = Framer()
         self._quiet_until_s = 0.0
+        self._hung_up = False
 
     def write(self, piece: bytes) -> int:
         """Return how many bytes were taken (a non-blocking usblp takes 8,192 at a time), 0 when none can be now."""
@@ -105,7 +106,7 @@ class FdWire:
                     return packets  # what was said before the end counts; the end comes with the next read
                 raise WireLost(*self._why(fault)) from fault
             if not piece:
-                if not self._empty_is_end:
+                if not (self._empty_is_end or self._hung_up):
                     self._quiet_until_s = time.monotonic() + _EMPTY_READ_PAUSE_S
                 elif not packets:
                     raise WireLost(*self._lost)
@@ -118,9 +119,10 @@ class FdWire:
         poll.register(self._wake.fd, select.POLLIN)
         quiet_s = self._quiet_until_s - time.monotonic()
         events = (select.POLLOUT if writing else 0) | (0 if quiet_s > 0 else select.POLLIN)
-        if events:
-            poll.register(self._fd, events)
-        poll.poll(1000 * (min(timeout_s, quiet_s) if quiet_s > 0 else timeout_s))
+        poll.register(self._fd, events)
+        ready = dict(poll.poll(1000 * (min(timeout_s, quiet_s) if quiet_s > 0 else timeout_s)))
+        if ready.get(self._fd, 0) & (select.POLLHUP | select.POLLERR):  # told even where nothing else was asked for
+            self._hung_up, self._quiet_until_s = True, 0.0
         if self._wake.rung:
             raise WireLost(*CLOSED)
 
