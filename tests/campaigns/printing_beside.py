@@ -142,8 +142,8 @@ def one(situation: str, backend: str) -> str:
             case "usb":
                 said, pages = ours(UsbPrinter(str(node), model=MODEL, limits=limits))
             case "tcp":
-                there = {"port": bench.port, "snmp_port": bench.snmp_port}
-                said, pages = ours(TcpPrinter("127.0.0.1", model=MODEL, limits=limits, **there))
+                driver = TcpPrinter("127.0.0.1", bench.port, model=MODEL, snmp_port=bench.snmp_port, limits=limits)
+                said, pages = ours(driver)
             case "linux_kernel":
                 said, pages = theirs(f"file://{node}", backend)
             case _:
@@ -175,7 +175,7 @@ def conversion() -> None:
     for model, media in ((MODEL, "62x100"), ("QL-1110NWB", "103x164")):
         picture = page(media)
         job = raster.encode(picture, model=model, media=media)
-        works = [
+        works: list[Callable[[], object]] = [
             partial(raster.encode, picture, model=model, media=media),
             partial(read_back, job),
             partial(converted, picture, model, media, compress=False),
