@@ -131,21 +131,33 @@ def spread_px(lens: Lens) -> float:
 
 
 def soft_inside(x: Floats, y: Floats, corners: Points, sigma_px: float) -> Floats:
-    """Return how much of each pixel a convex quadrilateral covers, 0 ... 1."""
+    """Return how much of each pixel a convex quadrilateral covers, 0 ... 1.
+
+    Between two opposite sides a blurred strip is the difference of two steps, however narrow it is.
+    """
     width = 1.0 / (2 * 1.9 * sigma_px)  # a smoothstep of this width follows the Gaussian step within 2 %
-    cover: Floats | None = None
+    sides: list[Floats | None] = []
     for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
         along = end - start
         size = float(np.hypot(along[0], along[1]))
         if size < 1e-6:
+            sides.append(None)
             continue
         a, b = along[1] / size, -along[0] / size
         c = -(a * start[0] + b * start[1])
         step = cv2.addWeighted(x, a * width, y, b * width, c * width + 0.5)
         np.clip(step, 0.0, 1.0, out=step)
         step *= cv2.multiply(step, cv2.addWeighted(step, -2.0, step, 0.0, 3.0))
-        cover = step if cover is None else cv2.multiply(cover, step)
-    return np.ones_like(x) if cover is None else cover
+        sides.append(step)
+    return cv2.multiply(_between(sides[0], sides[2], x), _between(sides[1], sides[3], x))
+
+
+def _between(one: Floats | None, other: Floats | None, like: Floats) -> Floats:
+    """What lies between two opposite sides; a side without length bounds nothing."""
+    if one is None or other is None:
+        rest = one if other is None else other
+        return np.ones_like(like) if rest is None else rest
+    return np.maximum(cv2.addWeighted(one, 1.0, other, 1.0, -1.0), 0.0)
 
 
 def averaged(texture: Floats, lens: Lens, corners: Points) -> Floats:

@@ -60,7 +60,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 calibrate = LazyGroup("calibrate", "Calibrate a device; nothing changes until the last yes.", {
     "scale": ("calibration.cli:scale", "Zero, span, corners and repeatability of the load cell."),
-    "camera": ("calibration.cli:camera", "Lens, pose and background of a camera."),
+    "camera": ("calibration.cli_camera:camera", "Lens, pose and background of a camera."),
 })
 check = LazyGroup("check", "Say how a device or the broker is, and what to do about it.", {
     "scale": ("agent.cli.scale:check", "Rate, noise, spikes, ring, and what each means."),

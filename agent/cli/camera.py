@@ -1,0 +1,105 @@
+"""`packbench camera`: measure boxes from pictures of a calibrated station."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from agent.vision.dimensions import Dimensions, Refused
+    from agent.vision.dimensions_station import Measurement, Station
+
+
+@click.group()
+def group() -> None:
+    """Measure boxes from pictures."""
+
+
+@group.command()
+@click.option("--station", "manifest", required=True, type=click.Path(path_type=Path), metavar="MANIFEST",
+              help="The station's manifest.json: cameras, empty pictures, measurements.")
+@click.option("--draw", "folder", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+              help="Write each picture with the fitted box drawn in.")
+@click.option("--json", "as_json", is_flag=True, help="Print the answers as JSON.")
+def measure(manifest: Path, folder: Path | None, as_json: bool) -> None:
+    """Length, width and height of each measurement of a station, or the reason why not."""
+    import cv2
+
+    from agent.vision.dimensions_station import StationFileError, load_station
+
+    cv2.setNumThreads(1)
+    try:
+        station = load_station(manifest)
+    except StationFileError as error:
+        for problem in error.problems:
+            click.echo(f"station.unusable: {problem}", err=True)
+        click.echo("Mend the manifest or make the pictures again.", err=True)
+        sys.exit(2)
+    if folder is not None and not _made(folder):
+        sys.exit(2)
+    answers: dict[str, dict[str, Any]] = {}
+    rows = station.manifest.measurements
+    for number, row in enumerate(rows, 1):
+        if len(rows) > 3 and sys.stderr.isatty():
+            click.echo(f"\r{number}/{len(rows)} {row.id}  ", nl=number == len(rows), err=True)
+        answer = station.measure(row)
+        answers[row.id] = as_row(answer)
+        if folder is not None:
+            _draw(station, row, answer, folder)
+        if not as_json:
+            click.echo(as_line(row.id, answer))
+    if as_json:
+        click.echo(json.dumps(answers, indent=1))
+
+
+def as_row(answer: Dimensions | Refused) -> dict[str, Any]:
+    """Return an answer as the values that are printed as JSON."""
+    from agent.vision.dimensions import Dimensions
+
+    if isinstance(answer, Dimensions):
+        sides = (answer.length, answer.width, answer.height)
+        return {"ok": True, "length_mm": answer.length.value_mm, "width_mm": answer.width.value_mm,
+                "height_mm": answer.height.value_mm, "u95_mm": [side.u95_mm for side in sides],
+                "quality": [side.quality for side in sides], "nudged_px": round(answer.nudged_px, 1)}
+    return {"ok": False, "reason": answer.code, "hint": answer.hint}
+
+
+def as_line(name: str, answer: Dimensions | Refused) -> str:
+    """Return an answer as one line for a person."""
+    from agent.vision.dimensions import Dimensions
+
+    if isinstance(answer, Dimensions):
+        sides = " x ".join(f"{side.value_mm:.1f} ± {side.u95_mm:.1f}" for side in
+                           (answer.length, answer.width, answer.height))
+        moved = f" (camera moved by {answer.nudged_px:.1f} px, corrected)" if answer.nudged_px else ""
+        return f"{name}: {sides} mm{moved}"
+    return f"{name}: refused, {answer.code}. {answer.hint}"
+
+
+def _made(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        click.echo(f"draw.no-folder: {folder} cannot be made: {error.strerror}. Name another folder.", err=True)
+        return False
+    return True
+
+
+def _draw(station: Station, row: Measurement, answer: Dimensions | Refused, folder: Path) -> None:
+    """Write the pictures of one measurement with the answer drawn in."""
+    import cv2
+
+    from agent.vision.dimensions_draw import drawn
+    from agent.vision.dimensions_station import read_picture
+
+    for view in row.views:
+        picture = read_picture(station.folder / view.file)
+        if picture is not None:
+            name = f"{Path(view.file).stem}.png"
+            done, data = cv2.imencode(".png", drawn(picture, station.calibrations[view.camera], answer))
+            if done:
+                (folder / name).write_bytes(data.tobytes())

@@ -1,0 +1,146 @@
+"""The size of a box on the platform, from one camera or several: three lengths with their uncertainty, or a reason.
+
+`measure` fits the first frame, verifies with the others, and answers only when nothing contradicts the box. It is no
+legal-for-trade instrument and says so nowhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from agent.vision import dimensions_fit as fit
+from agent.vision.dimensions_evidence import Evidence, evidence
+from agent.vision.dimensions_motion import Nudge, follow, nudge
+from agent.vision.dimensions_reasons import hint_of, objection
+from agent.vision.dimensions_solve import Answer, answers
+from agent.vision.dimensions_view import View
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from firmware_config.camera import CameraCalibration
+
+    Points = NDArray[np.float64]
+    Picture = NDArray[np.uint8]
+
+# What the model leaves out: boards are not quite flat, edges not quite straight, rounding differs from edge to edge.
+MODEL_MM = 0.7
+AGREE_MM = 3.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """What one camera has to say: its calibration, the empty platform, and one to three frames, oldest first (BGR)."""
+
+    calibration: CameraCalibration
+    empty: Picture
+    frames: Sequence[Picture]
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """One dimension in millimetres with its expanded uncertainty (95 %) and a word for a screen."""
+
+    value_mm: float
+    u95_mm: float
+    quality: Literal["good", "fair"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dimensions:
+    """A measured box. Length is the longer horizontal side, height is vertical; edges, without bulge.
+
+    `box` is x, y, yaw (radians), the two sides and the height, for drawing. `nudged_px` is how far a corrected camera
+    had moved.
+    """
+
+    length: Extent
+    width: Extent
+    height: Extent
+    box: tuple[float, float, float, float, float, float]
+    nudged_px: float = 0.0
+    frames: int = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Refused:
+    """No dimensions: a stable code and what to do. `box` is what came nearest, for drawing only."""
+
+    code: str
+    hint: str
+    box: tuple[float, float, float, float, float, float] | None = None
+
+
+def measure(looks: Sequence[Look], range_height_mm: float | None = None) -> Dimensions | Refused:
+    """Return the dimensions of what stands on the platform, or why there are none.
+
+    `range_height_mm` is a range sensor's idea of the height; it can only contradict. Raises ValueError when a picture's
+    size is not the calibration's.
+    """
+    for look in looks:
+        _check_size(look)
+    views = [View.of(look.calibration) for look in looks]
+    radius_mm = sum(look.calibration.edge_radius_mm for look in looks) / len(looks)
+    seen: list[list[Evidence]] = [[] for _ in looks[0].frames]
+    moved_px = 0.0
+    for look, view in zip(looks, views, strict=True):
+        for number, frame in enumerate(look.frames):
+            changed, nudged = _evidence(view, frame, look.empty)
+            if nudged is not None and not nudged.corrected:
+                return refused("camera.moved")
+            moved_px = max(moved_px, nudged.moved_px if nudged is not None else 0.0)
+            if changed is None:
+                return refused("dimensions.empty")
+            seen[number].append(changed)
+    found = answers(seen[0], radius_mm)
+    spread = fit.uncertainty(seen[0], found[0].box, radius_mm) if found else np.full(3, np.inf)
+    u95 = 1.96 * np.hypot(spread, MODEL_MM)
+    code = objection(seen[0], found, u95, range_height_mm)
+    if code:
+        return refused(code, found[0] if found else None)
+    boxes = [found[0].box]
+    for views_then in seen[1:]:
+        again = fit.refine(views_then, found[0].box, radius_mm, fit.FINE)
+        if np.abs(again[3:] - found[0].box[3:]).max() > AGREE_MM:
+            return refused("dimensions.unsteady", found[0])
+        boxes.append(again)
+    box = np.median(boxes, axis=0)
+    if box[3] < box[4]:
+        u95 = u95[[1, 0, 2]]
+    sides = (max(box[3:5]), min(box[3:5]), box[5])
+    length, width, height = (Extent(round(float(value), 1), round(float(size), 1), "good" if size <= 3 else "fair")
+                             for value, size in zip(sides, u95, strict=True))
+    return Dimensions(length, width, height, _six(box), moved_px, len(boxes))
+
+
+def refused(code: str, nearest: Answer | None = None) -> Refused:
+    """Return a refusal with the hint that belongs to its code."""
+    return Refused(code, hint_of(code), _six(nearest.box) if nearest is not None else None)
+
+
+def _six(box: Points) -> tuple[float, float, float, float, float, float]:
+    x, y, yaw, length, width, height = (float(value) for value in box)
+    return x, y, yaw, length, width, height
+
+
+def _check_size(look: Look) -> None:
+    wanted = (look.calibration.height_px, look.calibration.width_px, 3)
+    for picture in (look.empty, *look.frames):
+        if picture.shape != wanted:
+            raise ValueError(f"a picture of {picture.shape[1]} x {picture.shape[0]} does not fit a calibration for "
+                             f"{wanted[1]} x {wanted[0]}")
+
+
+def _evidence(view: View, frame: Picture, empty: Picture) -> tuple[Evidence | None, Nudge | None]:
+    """What changed in a frame, after correcting for a small turn of the camera."""
+    nudged = nudge(view, frame, empty)
+    if nudged is not None:
+        if not nudged.corrected:
+            return None, nudged
+        view, empty = follow(view, empty, nudged.turn)
+    return evidence(view, frame, empty), nudged

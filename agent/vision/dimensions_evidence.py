@@ -1,0 +1,166 @@
+"""What a frame shows that the empty platform did not: edges, and for each pixel whether it is still the platform.
+
+A shadow changes the brightness smoothly and all colours alike; a box brings its own colour and hides the platform's
+texture. Nothing here is measured: the maps say where to look and what to believe.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from agent.vision.dimensions_view import View
+
+    Floats = NDArray[np.float32]
+    Points = NDArray[np.float64]
+    Picture = NDArray[np.uint8]
+
+# A constant added before the logarithm: what black reads on a lit sensor.
+PEDESTAL = 6.0
+COARSE = 4
+# Light, 0 ... 255, of an 8-bit value by the 2.2 power law, and how steeply values follow light there.
+VALUES = np.arange(256) / 255.0
+LIGHT = (255.0 * VALUES ** 2.2).astype(np.float32)
+SLOPE = (1.0 / (2.2 * VALUES ** 1.2 + 0.02)).astype(np.float32)
+MARGIN_PX = 36
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """The changed part of one frame. `left`, `top` is its place in the picture; all maps have its height and width.
+
+    `tensor`, `tensor_empty`: gradient products gxx gxy gyy over five channels, of the frame and of the empty platform.
+    `platform`: 0 ... 1, how likely a pixel shows the platform, lit or shaded. `certain_px` is the share of changed
+    pixels. `noise` is the spread of a grey value.
+    """
+
+    view: View
+    left: int
+    top: int
+    tensor: Floats
+    tensor_empty: Floats
+    platform: Floats
+    grey: Picture
+    grey_empty: Picture
+    noise: float
+    border: bool
+    gain: tuple[float, float, float]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the maps, pixels."""
+        return self.platform.shape[0], self.platform.shape[1]
+
+
+def evidence(view: View, frame: Picture, empty: Picture) -> Evidence | None:
+    """Return what changed between the empty platform and the frame (both BGR, same size); None when nothing did."""
+    small, small_empty = (cv2.resize(picture, None, fx=1 / COARSE, fy=1 / COARSE, interpolation=cv2.INTER_AREA)
+                          for picture in (frame, empty))
+    ratio = log_ratio(small.astype(np.float32), small_empty.astype(np.float32), (0.0, 0.0, 0.0))
+    gain = lamp_change(ratio)
+    region = changed_region(ratio - np.array(gain, np.float32))
+    if region is None:
+        return None
+    left, top, right, bottom = region
+    height, width = frame.shape[:2]
+    border = left <= 0 or top <= 0 or right * COARSE >= width - 2 or bottom * COARSE >= height - 2
+    left, top = max(0, left * COARSE - MARGIN_PX), max(0, top * COARSE - MARGIN_PX)
+    right, bottom = min(width, right * COARSE + MARGIN_PX), min(height, bottom * COARSE + MARGIN_PX)
+    part, part_empty = frame[top:bottom, left:right], empty[top:bottom, left:right]
+    noise = grain(frame)
+    soft = cv2.GaussianBlur(part.astype(np.float32), (0, 0), 0.7)
+    soft_empty = cv2.GaussianBlur(part_empty.astype(np.float32), (0, 0), 0.7)
+    return Evidence(view, left, top, tensor(part, soft, noise), tensor(part_empty, soft_empty, noise),
+                    platform_map(soft, soft_empty, gain, noise),
+                    cv2.cvtColor(part, cv2.COLOR_BGR2GRAY), cv2.cvtColor(part_empty, cv2.COLOR_BGR2GRAY),
+                    noise, border, gain)
+
+
+def log_ratio(frame: Floats, empty: Floats, gain: tuple[float, float, float]) -> Floats:
+    """Return the logarithm of frame over empty platform, channel by channel, less the lamp's change."""
+    ratio = cv2.log(frame + np.float32(PEDESTAL)) - cv2.log(empty + np.float32(PEDESTAL))
+    return np.asarray(ratio - np.array(gain, np.float32), np.float32)
+
+
+def lamp_change(ratio: Floats) -> tuple[float, float, float]:
+    """Return the commonest log ratio of each channel: what the lamp did, whatever else changed."""
+    peaks = []
+    for channel in range(3):
+        values = ratio[:, :, channel].ravel()
+        counts, edges = np.histogram(values, bins=160, range=(-1.6, 1.6))
+        smooth = np.convolve(counts, (1, 2, 3, 2, 1), "same")
+        peak = edges[int(smooth.argmax())] + 0.01
+        near = values[np.abs(values - peak) < 0.05]
+        peaks.append(float(np.median(near)) if near.size else 0.0)
+    return peaks[0], peaks[1], peaks[2]
+
+
+def changed_region(ratio: Floats) -> tuple[int, int, int, int] | None:
+    """Return left, top, right, bottom (coarse pixels) of all that changed, shadows included; None when nothing did."""
+    most = np.abs(ratio).max(axis=2)
+    spread = ratio.max(axis=2) - ratio.min(axis=2)
+    changed = ((most > 0.16) | (spread > 0.10)).astype(np.uint8)
+    changed = cv2.morphologyEx(changed, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    count, _, stats, _ = cv2.connectedComponentsWithStats(changed)
+    large = [stats[index] for index in range(1, count) if stats[index][cv2.CC_STAT_AREA] >= 60]
+    if not large:
+        return None
+    boxes = np.array(large)
+    return (int(boxes[:, 0].min()), int(boxes[:, 1].min()), int((boxes[:, 0] + boxes[:, 2]).max()),
+            int((boxes[:, 1] + boxes[:, 3]).max()))
+
+
+def grain(frame: Picture) -> float:
+    """Return the noise of a grey value: the median of neighbour differences (Immerkaer's mask, 1996), grey levels."""
+    grey = cv2.cvtColor(frame[::1, ::1], cv2.COLOR_BGR2GRAY)[::3]
+    across = grey[:, :-2].astype(np.int16) - 2 * grey[:, 1:-1].astype(np.int16) + grey[:, 2:].astype(np.int16)
+    return float(max(0.5, 1.4826 * np.median(np.abs(across)) / 6 ** 0.5))
+
+
+def tensor(part: Picture, soft: Floats, noise: float) -> Floats:
+    """Return gxx, gxy, gyy (h x w x 3) summed over blue, green, red and two chroma channels.
+
+    Lens and pixel blur light, not its sRGB value; between a bright and a dark surface the steepest value lies up to
+    half a pixel on the dark side. So slopes are those of light, scaled to values by the curve's slope there. Chroma,
+    the logarithm of a colour's ratio to green, does not change in a shadow and tells brown from grey where grey values
+    do not; in the dark it is only noise, and is damped.
+    """
+    logs = cv2.log(soft + np.float32(PEDESTAL))
+    green = logs[:, :, 1]
+    trust = soft[:, :, 1] / (soft[:, :, 1] + np.float32(18.0 + 8 * noise)) * np.float32(90.0)
+    chroma = cv2.merge([(logs[:, :, 2] - green) * trust, (logs[:, :, 0] - green) * trust])
+    chroma = cv2.GaussianBlur(chroma, (0, 0), 1.1)
+    light = cv2.GaussianBlur(cv2.LUT(part, LIGHT), (0, 0), 0.7)
+    slope = cv2.LUT(cv2.GaussianBlur(part, (0, 0), 3.0), SLOPE)
+    total = np.zeros((*soft.shape[:2], 3), np.float32)
+    for stack in (light, chroma):
+        across = cv2.Scharr(stack, cv2.CV_32F, 1, 0, scale=1 / 32)
+        down = cv2.Scharr(stack, cv2.CV_32F, 0, 1, scale=1 / 32)
+        if stack is light:
+            across, down = across * slope, down * slope
+        total[:, :, 0] += (across * across).sum(axis=2)
+        total[:, :, 1] += (across * down).sum(axis=2)
+        total[:, :, 2] += (down * down).sum(axis=2)
+    return total
+
+
+def platform_map(soft: Floats, soft_empty: Floats, gain: tuple[float, float, float], noise: float) -> Floats:
+    """Return how likely each pixel is the empty platform, lit or in shadow: 0 ... 1."""
+    wide, wide_empty = cv2.GaussianBlur(soft, (0, 0), 1.2), cv2.GaussianBlur(soft_empty, (0, 0), 1.2)
+    ratio = log_ratio(wide, wide_empty, gain)
+    level = ratio.mean(axis=2)
+    light = wide.mean(axis=2) + np.float32(PEDESTAL)
+    doubt = np.float32(noise * 0.35) / light  # what noise alone does to a log ratio after the blur
+    spread = np.sqrt(((ratio - level[:, :, None]) ** 2).mean(axis=2))
+    rough = level - cv2.GaussianBlur(level, (0, 0), 2.5)
+    fine = cv2.GaussianBlur(rough * rough, (0, 0), 1.5)
+    same = np.exp(-0.5 * spread ** 2 / (0.035 ** 2 + doubt ** 2))
+    smooth = np.exp(-0.5 * fine / (0.035 ** 2 + doubt ** 2))
+    dark = (level < 0.12) & (level > -1.6)
+    return np.asarray(same * smooth * dark, np.float32)

@@ -1,0 +1,96 @@
+"""Has the camera moved since the empty platform was photographed? Small turns are corrected, the rest is refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from agent.vision.dimensions_view import View
+
+    Points = NDArray[np.float64]
+    Picture = NDArray[np.uint8]
+
+STILL_PX = 0.6
+LARGEST_PX = 40.0
+RESIDUAL_PX = 0.9
+FEWEST = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Nudge:
+    """How the picture moved: the median in pixels, the rotation vector that explains it (radians), and whether it does.
+
+    `corrected` is False for a movement that no small turn of the camera explains.
+    """
+
+    moved_px: float
+    turn: tuple[float, float, float]
+    corrected: bool
+
+
+def nudge(view: View, frame: Picture, empty: Picture) -> Nudge | None:
+    """Return the camera's movement between the empty platform and the frame (BGR); None when it stands still.
+
+    Corners of the empty picture are followed into the frame and back (Lucas-Kanade, pyramids); those that the box hides
+    get lost on the way.
+    """
+    before, after = cv2.cvtColor(empty, cv2.COLOR_BGR2GRAY), cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
+    after = cv2.convertScaleAbs(after, alpha=float(np.median(before) + 1) / float(np.median(after) + 1))
+    half = cv2.resize(before, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    found = cv2.goodFeaturesToTrack(half, 120, 0.02, 14)
+    if found is None or len(found) < FEWEST:
+        return None
+    start = (found.reshape(-1, 1, 2) * 2 + 0.5).astype(np.float32)
+    window = {"winSize": (15, 15), "maxLevel": 3}
+    there, ok_there, _ = cv2.calcOpticalFlowPyrLK(before, after, start, np.zeros_like(start), **window)
+    back, ok_back, _ = cv2.calcOpticalFlowPyrLK(after, before, there, np.zeros_like(start), **window)
+    kept = ((ok_there[:, 0] == 1) & (ok_back[:, 0] == 1)
+            & (np.linalg.norm((back - start).reshape(-1, 2), axis=1) < 0.5))
+    first = start[kept].reshape(-1, 2).astype(float)
+    flow = there[kept].reshape(-1, 2).astype(float) - first
+    if len(first) < FEWEST:
+        return None
+    moved = float(np.linalg.norm(np.median(flow, axis=0)))
+    turn, residual = _turn(view, first, flow)
+    near = residual < RESIDUAL_PX
+    if np.median(np.linalg.norm(flow, axis=1)) < STILL_PX and moved < STILL_PX:
+        return None
+    good = bool(near.mean() > 0.6 and near.sum() >= FEWEST and moved < LARGEST_PX)
+    return Nudge(moved, (float(turn[0]), float(turn[1]), float(turn[2])), good)
+
+
+def _turn(view: View, points: Points, flow: Points) -> tuple[Points, Points]:
+    """The rotation vector that moves the picture points (n x 2) by `flow`, and what it leaves over in pixels (n)."""
+    flat = cv2.undistortPoints(points.reshape(-1, 1, 2), view.K, view.distortion).reshape(-1, 2)
+    x, y = flat[:, 0], flat[:, 1]
+    # d(x/z, y/z) for a small turn w of the camera frame: d(X) = w x X
+    rows_x = np.column_stack([-x * y, 1 + x * x, -y]) * view.K[0, 0]
+    rows_y = np.column_stack([-(1 + y * y), x * y, x]) * view.K[1, 1]
+    matrix = np.concatenate([rows_x, rows_y])
+    wanted = np.concatenate([flow[:, 0], flow[:, 1]])
+    weight = np.ones(len(points))
+    turn = np.zeros(3)
+    residual = np.linalg.norm(flow, axis=1)
+    for _ in range(12):
+        both = np.concatenate([weight, weight])
+        turn = np.linalg.lstsq(matrix * both[:, None], wanted * both, rcond=None)[0]
+        left = wanted - matrix @ turn
+        residual = np.hypot(left[:len(points)], left[len(points):])
+        weight = 1 / (1 + (residual / 0.7) ** 2)
+    return np.asarray(turn), np.asarray(residual)
+
+
+def follow(view: View, empty: Picture, turn: tuple[float, float, float]) -> tuple[View, Picture]:
+    """Return the view after a small turn, and the empty platform as it would look from there."""
+    small = np.array(turn)
+    rotation = np.asarray(cv2.Rodrigues(small)[0], float)
+    moved = view.K @ rotation @ np.linalg.inv(view.K)
+    size = (empty.shape[1], empty.shape[0])
+    turned = cv2.warpPerspective(empty, moved, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return view.turned(small), np.asarray(turned, np.uint8)

@@ -1,0 +1,83 @@
+"""When a box is not an answer: every reason has a code that stays and a sentence that says what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from agent.vision import dimensions_cuboid as cuboid
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from agent.vision.dimensions_evidence import Evidence
+    from agent.vision.dimensions_solve import Answer
+
+    Points = NDArray[np.float64]
+
+HINTS = {
+    "camera.bad-frame": "The picture cannot be read. Take it again.",
+    "camera.moved": "The camera was moved. Put it back or calibrate it again.",
+    "camera.not-calibrated": "This camera has no calibration. Run `packbench calibrate camera`.",
+    "camera.too-dark": "It is too dark to measure. Switch the lamp on.",
+    "camera.wrong-size": "The picture's size is not the calibration's. Set the camera's mode back or calibrate again.",
+    "dimensions.ambiguous": "Two sizes fit equally well. Turn the box by a hand's breadth.",
+    "dimensions.empty": "Nothing stands on the platform. Put the box on it.",
+    "dimensions.foreign": "Something beside the box is in view. Take hands and other things away.",
+    "dimensions.height-not-observable": "From this camera the height cannot be seen. Measure the height by hand.",
+    "dimensions.not-a-box": "This is not a box with straight edges. Measure it by hand.",
+    "dimensions.partial": "The box is not wholly in view. Move it to the middle.",
+    "dimensions.range-disagrees": "Range sensor and camera disagree about the height. Measure it by hand.",
+    "dimensions.uncertain": "The edges cannot be seen well enough. Turn the box or measure it by hand.",
+    "dimensions.unsteady": "The box moved while it was measured. Let go of it.",
+}
+
+SCORE = 0.50
+RMS_PX = 1.2
+FOREIGN = 0.03
+UNEXPLAINED = 0.08
+RIVAL = 0.04
+RIVAL_MM = 4.0
+U95_MM = 6.0
+RANGE_MM = 30.0
+
+
+def hint_of(code: str) -> str:
+    """Return the sentence of a refusal's code."""
+    return HINTS[code]
+
+
+def objection(views: Sequence[Evidence], found: Sequence[Answer], u95_mm: Points,
+              range_height_mm: float | None) -> str:
+    """Return the code of the first reason not to believe the best box, or an empty text when there is none."""
+    if not found:
+        return "dimensions.partial" if any(seen.border for seen in views) else "dimensions.not-a-box"
+    best = found[0]
+    if any(not _in_view(seen, best.box) for seen in views):
+        return "dimensions.partial"
+    if max(mark.foreign for mark in best.marks) > FOREIGN:
+        return "dimensions.foreign"
+    if best.score < SCORE or max(mark.rms_px for mark in best.marks) > RMS_PX:
+        return "dimensions.not-a-box"
+    if max(mark.unexplained for mark in best.marks) > UNEXPLAINED:
+        return "dimensions.foreign"
+    for other in found[1:]:
+        if other.score > best.score - RIVAL and np.abs(other.sides - best.sides).max() > RIVAL_MM:
+            return "dimensions.ambiguous"
+    if u95_mm[2] > U95_MM:
+        return "dimensions.height-not-observable"
+    if u95_mm.max() > U95_MM:
+        return "dimensions.uncertain"
+    if range_height_mm is not None and abs(range_height_mm - best.box[5]) > RANGE_MM:
+        return "dimensions.range-disagrees"
+    return ""
+
+
+def _in_view(seen: Evidence, box: Points) -> bool:
+    """Whether all eight corners are in the picture."""
+    pixels = seen.view.pixels(cuboid.corners(box[None])[0])
+    return bool((pixels > 2).all() and (pixels[:, 0] < seen.view.width_px - 3).all()
+                and (pixels[:, 1] < seen.view.height_px - 3).all())

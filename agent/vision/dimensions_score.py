@@ -1,0 +1,95 @@
+"""How well a box explains a frame: its edges are there, platform is around it, and nothing else asks for an answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from agent.vision import dimensions_cuboid as cuboid
+from agent.vision import dimensions_fit as fit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from agent.vision.dimensions_evidence import Evidence
+    from agent.vision.dimensions_search import Aligned
+
+    Points = NDArray[np.float64]
+    Mask = NDArray[np.uint8]
+
+GRID = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What speaks for and against a box in one view; shares are 0 ... 1.
+
+    `support`: mean support of its visible edges. `weakest`: the support of its worst outline edge. `rms_px`: spread of
+    the found edges about it.
+    `foreign`: what certainly is no platform outside it, as a share of its area. `hollow`: platform inside it.
+    `unexplained`: the share of aligned edges outside it.
+    """
+
+    support: float
+    weakest: float
+    rms_px: float
+    foreign: float
+    hollow: float
+    unexplained: float
+    base: float
+
+    @property
+    def score(self) -> float:
+        """One figure to rank boxes by."""
+        return (self.support - 0.6 * max(0.0, self.foreign - 0.02) - 0.6 * max(0.0, self.hollow - 0.05)
+                - 0.6 * self.unexplained)
+
+
+def marks(seen: Evidence, edges: Aligned, box: Points, radius_mm: float) -> Marks:
+    """Return how well a box (6) explains one view."""
+    points = fit.samples(seen.view, box, radius_mm)
+    if len(points.edge) == 0:
+        return Marks(0, 0, 9, 1, 1, 1, 0)
+    offset, strength = fit.nearest(*fit.across(seen, points, 4.0), 1.8)
+    clear = np.minimum(strength / fit.STRONG, 1.0) ** 0.5 * np.exp(-0.5 * (offset / 1.6) ** 2)
+    outside = look(seen.platform, seen, points.pixel + 8 * points.normal)
+    inside = look(seen.platform, seen, points.pixel - 5 * points.normal)
+    bounded = (0.5 + 0.5 * outside) * (0.5 + 0.5 * (1 - inside))
+    support = clear * np.where(points.outline, bounded, 1.0)
+    means = {int(edge): float(support[points.edge == edge].mean()) for edge in np.unique(points.edge)}
+    outlines = [value for edge, value in means.items() if points.outline[points.edge == edge][0]]
+    bases = [value for edge, value in means.items() if edge < 4]
+    held = strength > 0.8
+    rms = float(np.sqrt(np.mean(np.minimum(np.abs(offset[held]), 3) ** 2))) if held.any() else 9.0
+    hull = hull_mask(seen, box)
+    area = max(1.0, float(hull.sum()))
+    small = cv2.resize(seen.platform, (hull.shape[1], hull.shape[0]), interpolation=cv2.INTER_AREA)
+    grown, shrunk = cv2.dilate(hull, np.ones((5, 5), np.uint8)), cv2.erode(hull, np.ones((5, 5), np.uint8))
+    outer = ((small < 0.2) & (grown == 0)).astype(np.uint8)
+    foreign = cv2.morphologyEx(outer, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+    hollow = ((small > 0.8) & (shrunk == 1)).sum() / area
+    strongest = edges.strength.max(axis=2)
+    strongest = cv2.resize(strongest, (hull.shape[1], hull.shape[0]), interpolation=cv2.INTER_AREA)
+    total = float(strongest.sum()) + 1e-6
+    return Marks(float(support.mean()), min(outlines, default=0.0), rms, float(foreign.sum()) / area, float(hollow),
+                 float(strongest[grown == 0].sum()) / total, float(np.mean(bases)) if bases else 0.0)
+
+
+def look(picture: NDArray[np.float32], seen: Evidence, pixels: Points) -> Points:
+    """Return a map's values at picture pixels (n x 2); its border goes on."""
+    x = (pixels[:, 0] - seen.left).astype(np.float32)[:, None]
+    y = (pixels[:, 1] - seen.top).astype(np.float32)[:, None]
+    return np.asarray(cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0], float)
+
+
+def hull_mask(seen: Evidence, box: Points) -> Mask:
+    """Return where the box is, 1 inside, at a quarter of the size of the evidence's maps."""
+    height, width = seen.shape
+    mask = np.zeros(((height + GRID - 1) // GRID, (width + GRID - 1) // GRID), np.uint8)
+    pixels = (seen.view.pixels(cuboid.corners(box[None])[0]) - (seen.left, seen.top) + 0.5) / GRID - 0.5
+    hull = cv2.convexHull(pixels.astype(np.float32)).reshape(-1, 2)
+    cv2.fillConvexPoly(mask, np.round(hull * 16).astype(np.int32), 1, cv2.LINE_8, 4)
+    return mask

@@ -1,0 +1,30 @@
+"""What calibrating a camera leaves behind: its lens, and where it is over the platform."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+Row = tuple[float, float, float]
+
+
+class CameraCalibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Lens and pose of one camera in one picture size.
+
+    World: millimetres, platform plane z = 0, z up. `x_cam = rotation x_world + translation_mm`; pixels by OpenCV's
+    model, the centre of the first pixel is (0, 0). `distortion` is k1 k2 p1 p2 k3.
+    """
+
+    width_px: Annotated[int, Meta(ge=160, le=20_000)]
+    height_px: Annotated[int, Meta(ge=120, le=20_000)]
+    matrix: tuple[Row, Row, Row]
+    distortion: tuple[float, float, float, float, float]
+    rotation: tuple[Row, Row, Row]
+    translation_mm: Row
+    rms_px: float
+    edge_radius_mm: Annotated[float, Meta(ge=0, le=10)] = 1.6
+    """How round a carton's edges are: board folds about as round as it is thick, or what the reference carton gave."""
+    record: str = ""
+    """SHA-256 of the calibration record that these figures come from; empty for a guess."""
