@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from agent import __version__
-from agent.cli import COMMANDS, LazyGroup
-
 import click
 
+from agent import __version__
+from agent.cli import COMMANDS, LazyGroup
 
 packbench = click.version_option(__version__, prog_name="packbench")(
     LazyGroup("packbench", "A packing station on a Raspberry Pi: weigh, read, judge, label, prove, report.", COMMANDS)

@@ -1,4 +1,4 @@
-"""The owner loop: drain what happened, step the core, one commit, then the effects. Nothing else touches the database."""
+"""The owner loop: drain, step, one commit, then the effects. Nothing else touches the database."""
 
 from __future__ import annotations
 
@@ -16,12 +16,10 @@ import msgspec
 from msgspec.structs import replace
 
 from agent import __version__, messages
-from agent.wiring import open_bench
 from agent.clock import wall_is_trusted
 from agent.devices import Lamps
 from agent.link import Link, access_of
 from agent.local import LocalSocket, Request
-from agent.messages import Presence
 from agent.station.events import (
     Acknowledge,
     AgentStarted,
@@ -37,14 +35,14 @@ from agent.station.events import (
 from agent.station.machine import step
 from agent.station.state import State
 from agent.station.values import Job
-from agent.station.values import Job
 from agent.station.view import look, view
 from agent.store import Store, StoreError
+from agent.wiring import open_bench
 
 if TYPE_CHECKING:
-    from agent.wiring import Devices
     from agent.clock import Clock
     from agent.station.view import View
+    from agent.wiring import Devices
     from firmware_config.settings import Settings
 
 LOG = logging.getLogger("packbench")
@@ -57,7 +55,9 @@ STUCK_S = 30.0
 DECODER = msgspec.json.Decoder(State)
 
 
-def turn(store: Store, state: State, events: list[Event], config: Settings, *, wall_ms: int) -> tuple[State, list[Effect]]:
+def turn(
+    store: Store, state: State, events: list[Event], config: Settings, *, wall_ms: int
+) -> tuple[State, list[Effect]]:
     """Step the core through some events and commit all that they change at once; return what to do after that.
 
     Raises StoreError when the commit failed; then nothing happened, and the same events may be tried again.
@@ -86,10 +86,10 @@ class Agent:
         """Open the store. Raises StoreError; every broken device is told later, and the rest works."""
         self.settings = settings
         self._inbox: queue.SimpleQueue[object] = queue.SimpleQueue()
+        self.devices: Devices = open_bench(settings, self._inbox.put)
         directory = Path(settings.directory)
         directory.mkdir(parents=True, exist_ok=True)
         self.store = Store(directory, station=settings.station.id)
-        self.devices: Devices = open_bench(settings, self._inbox.put)
         self.clock: Clock = self.devices.clock
         blob = self.store.load_state()
         self.state = DECODER.decode(blob) if blob else State()
@@ -117,13 +117,13 @@ class Agent:
             tell_systemd("READY=1")
             while not self._stopping.is_set():
                 self._once()
-            if self._fatal is not None:
-                raise self._fatal
-        except Exception:
-            LOG.exception("a bug; the program ends and is started again")
-            return 1
+        except Exception as error:  # noqa: BLE001 (the one catch-all of the program)
+            self._fatal = error
         finally:
             self._close()
+        if self._fatal is not None:
+            LOG.critical("a bug; the program ends and is started again", exc_info=self._fatal)
+            return 1
         return 0
 
     def _stop(self) -> None:
@@ -150,7 +150,8 @@ class Agent:
         now_s = self.clock.now_s()
         if now_s >= self._next_tick_s:
             self._next_tick_s = now_s + TICK_S
-            events.append(TimePassed(at_ms=self.clock.now_ms(), wall_ms=self.clock.wall_ms(), time_ok=wall_is_trusted()))
+            events.append(
+                TimePassed(at_ms=self.clock.now_ms(), wall_ms=self.clock.wall_ms(), time_ok=wall_is_trusted()))
         events += [event for request in requests if (event := self._asked(request)) is not None]
         self._turn(events)
         for request in requests:
@@ -197,7 +198,7 @@ class Agent:
             self.state, effects = turn(self.store, self.state, events, self.settings, wall_ms=self.clock.wall_ms())
         except StoreError as error:
             if self.trouble is None:
-                LOG.error("%s: %s %s", error.code, error.detail, error.hint)
+                LOG.warning("%s: %s %s", error.code, error.detail, error.hint)
             self.trouble = error
             self._retry = [event for event in events if not isinstance(event, TimePassed)]
             return
@@ -268,8 +269,10 @@ class Agent:
             "station": self.settings.station.id, "site": self.settings.station.site, "boot": self.store.boot,
             "link": "up" if self.state.link_up else "down", "view": msgspec.to_builtins(view(self.state)),
             "live_g": self.devices.live_g, "broken": msgspec.to_builtins(self.state.broken), **lost,
-            "parcels": [{"parcel": one.id, "state": one.state, "reasons": list(one.reasons)} for one in self.state.parcels],
-            "pages": [{"mark": one.mark, "role": one.role, "job": one.job, "state": one.state} for one in self.state.prints],
+            "parcels": [{"parcel": one.id, "state": one.state, "reasons": list(one.reasons)}
+                        for one in self.state.parcels],
+            "pages": [{"mark": one.mark, "role": one.role, "job": one.job, "state": one.state}
+                      for one in self.state.prints],
             "store": self.store.counts(),
         }
 
@@ -278,13 +281,15 @@ def birth(settings: Settings) -> messages.Presence:
     """Return what the station says of itself when it comes: contract, agent, media loaded, what it can do."""
     return messages.Presence(
         "ready", 0, messages.CONTRACT, __version__, tuple(f"{'+'.join(p.role)}:{p.media}" for p in settings.printer),
-        (*(f"scale:{one.driver}" for one in settings.scale), *(f"camera:{'+'.join(one.role)}" for one in settings.camera)),
+        (*(f"scale:{one.driver}" for one in settings.scale),
+         *(f"camera:{'+'.join(one.role)}" for one in settings.camera)),
     )
 
 
 def brief(thing: Event | Effect) -> str:
     """Return one line of the trace: the name, and every field that is set, cut to a readable length."""
-    fields = {name: value for name in thing.__struct_fields__ if name not in ("at_ms", "delivery", "jobs", "prints", "known")
+    left_out = ("at_ms", "delivery", "jobs", "prints", "known")
+    fields = {name: value for name in thing.__struct_fields__ if name not in left_out
               and (value := getattr(thing, name)) not in ("", (), None)}
     words = " ".join(f"{name}={_short(value)}" for name, value in fields.items())
     return f"{type(thing).__name__} {words}".strip()

@@ -39,9 +39,10 @@ class Devices:
     def __init__(self, settings: Settings, clock: Clock, post: Callable[[Event], None]) -> None:
         self._settings, self.clock, self._post = settings, clock, post
         self._scales = [self._scale(one) for one in settings.scale[:1]]
+        photos = Path(settings.directory) / "photos"
         names = ["camera"] if len(settings.camera) == 1 else [f"camera[{n}]" for n in range(len(settings.camera))]
         self._cameras = [
-            VisionWorker(name, clock, post, partial(_open_camera, one, settings, clock), Path(settings.directory) / "photos")
+            VisionWorker(name, clock, post, partial(_open_camera, one, settings, clock), photos)
             for name, one in zip(names, settings.camera, strict=True)
         ]
         self._printers = {

@@ -9,7 +9,7 @@ import queue
 import threading
 import time
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from agent import weighing
 from agent.devices import DeviceError, InDoubt, NotPrinted, Printed, Suspended
@@ -35,17 +35,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.clock import Clock
-    from agent.devices import Camera, PrinterStatus, Printer, Scale
+    from agent.devices import Camera, Printer, PrinterStatus, Scale
     from agent.papers.from_job import PageOrder
     from agent.station.view import Look
     from firmware_config.calibration import ScaleCalibration
     from firmware_config.scale import ScaleSettings
 
 Post = "Callable[[Event], None]"
-
-
-class _Closes(Protocol):
-    def close(self) -> None: ...
 
 
 class Worker(threading.Thread):

@@ -193,7 +193,8 @@ def _across(settings: Settings) -> list[Problem]:
     for section, devices in (("scale", settings.scale), ("camera", settings.camera), ("printer", settings.printer)):
         for device in devices:
             if device.driver == "bench" and not settings.bench:
-                found.append(Problem("bench", "config.missing-key", f"[{section}] has driver `bench`; name its folder."))
+                text = f"[{section}] has driver `bench`; name its folder."
+                found.append(Problem("bench", "config.missing-key", text))
             if device.driver in ("trace", "folder", "png") and not device.path:
                 text = f"driver `{device.driver}` needs a path."
                 found.append(Problem(f"{section}.path", "config.missing-key", text))

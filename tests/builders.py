@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec.structs import replace
 
-from agent.station import facts as told
 from agent.station.events import (
     Acknowledge,
     AgentStarted,
@@ -32,22 +31,24 @@ from agent.station.events import (
 )
 from agent.station.machine import step
 from agent.station.state import State, sha256_hex
-from agent.station.values import Job, Parcel, Print, Weight
+from agent.station.values import Job, Parcel, Print, Verdict, Weight
 from firmware_config.settings import Settings, parse
 
 if TYPE_CHECKING:
+    from agent.station import facts as told
     from agent.station.events import Event
 
 
-def settings(**station: Any) -> Settings:
+def settings(**station: object) -> Settings:
     """Return settings with one simulated device of each kind."""
     return parse({
-        "station": {"id": "st-1", "site": "ams1", **station}, "broker": {"url": "mqtt://localhost"}, "bench": "/nowhere",
+        "station": {"id": "st-1", "site": "ams1", **station}, "broker": {"url": "mqtt://localhost"},
+        "bench": "/nowhere",
         "scale": {"driver": "bench"}, "camera": {"driver": "bench"}, "printer": {"driver": "bench"},
     }, "test")
 
 
-def job_payload(job: str = "J-1", **more: Any) -> dict[str, Any]:
+def job_payload(job: str = "J-1", **more: object) -> dict[str, Any]:
     """Return a whole job as it comes over the wire: a slip, a label after weighing, two SKUs."""
     return {
         "job": job, "rev": 1, "station": "st-1", "site": "ams1", "order": {"id": f"O-{job}"},
@@ -59,7 +60,7 @@ def job_payload(job: str = "J-1", **more: Any) -> dict[str, Any]:
     }
 
 
-def a_job(job: str = "J-1", **more: Any) -> Job:
+def a_job(job: str = "J-1", **more: object) -> Job:
     """Return a job as the core sees it."""
     return msgspec.convert(job_payload(job, **more), Job)
 
@@ -110,7 +111,8 @@ class Bench:
                     )
                 case SaveParcel(parcel=parcel):
                     if parcel.id not in self.parcels:
-                        self.jobs[parcel.job] = replace(self.jobs[parcel.job], parcels=self.jobs[parcel.job].parcels + 1)
+                        job = self.jobs[parcel.job]
+                        self.jobs[parcel.job] = replace(job, parcels=job.parcels + 1)
                     self.parcels[parcel.id] = parcel
                 case SavePrint(print=page):
                     self.pages[page.no] = page
@@ -136,7 +138,7 @@ class Bench:
         """The OMS takes a job back."""
         self.send(JobCancelled(at_ms=0, job=job, rev=rev, delivery=Delivery(1, 2), known=self.jobs.get(job)))
 
-    def decide(self, parcel: str, verdict: Any) -> None:
+    def decide(self, parcel: str, verdict: Verdict) -> None:
         """The OMS decides about a held parcel."""
         self.send(DecisionMade(at_ms=0, parcel=parcel, verdict=verdict, delivery=Delivery(1, 3),
                                known=self.jobs.get(parcel.rpartition("/")[0]), known_parcel=self.parcels.get(parcel)))

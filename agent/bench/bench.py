@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-# A square decimetre of thermal paper with glue and liner off weighs about 1.4 g (paper 70 g/m2, glue 20 g/m2, adhesive face).
+# Thermal paper, adhesive and coating: about 140 g a square metre.
 PAPER_G_PER_MM2 = 1.4e-4
 
 

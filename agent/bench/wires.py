@@ -138,7 +138,8 @@ class Hands:
         """Do one thing and return what came of it."""
         self._stream.write(json.dumps({"do": word, **more}) + "\n")
         self._stream.flush()
-        answer: dict[str, object] = json.loads(self._stream.readline() or '{"ok": false, "error": "the bench is gone."}')
+        line = self._stream.readline() or '{"ok": false, "error": "the bench is gone."}'
+        answer: dict[str, object] = json.loads(line)
         if not answer.pop("ok"):
             raise HandsError(str(answer["error"]))
         return answer

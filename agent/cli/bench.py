@@ -28,7 +28,7 @@ def bench(directory: Path, speed: float, seed: int, roll_mm: float) -> None:
 @click.argument("word")
 @click.argument("more", nargs=-1, metavar="[KEY=VALUE]...")
 def hands(directory: Path, word: str, more: tuple[str, ...]) -> None:
-    """Do one thing at the bench in DIRECTORY: make, put, lift, stick, peel, show, hide, press, roll, cover, power.
+    r"""Do one thing at the bench in DIRECTORY: make, put, lift, stick, peel, show, hide, press, roll, cover, power.
 
     \b
     packbench hands DIR make box=A mass_g=1200 length_mm=300 width_mm=200 height_mm=120

@@ -24,7 +24,7 @@ LAMPS = {"green": "32", "amber": "33", "red": "31"}
 @click.option("--config", type=click.Path(path_type=Path), default=Path(SETTINGS), show_default=True,
               help="The station's settings.")
 @click.option("--verbose", "-v", is_flag=True, help="One line for each event and effect.")
-def run(config: Path, verbose: bool) -> None:  # noqa: FBT001 (click passes flags so)
+def run(config: Path, verbose: bool) -> None:
     """Run the station until stopped. systemd starts this."""
     import logging
 
@@ -53,7 +53,7 @@ def run(config: Path, verbose: bool) -> None:  # noqa: FBT001 (click passes flag
 @click.command()
 @socket_option
 @click.option("--json", "as_json", is_flag=True, help="The whole answer for machines.")
-def status(socket_path: Path, as_json: bool) -> None:  # noqa: FBT001 (click passes flags so)
+def status(socket_path: Path, as_json: bool) -> None:
     """Say how the station is: link, devices, parcels and pages that have not ended, what waits in the store."""
     answer = _ask(socket_path, "status")
     if as_json:
@@ -76,7 +76,7 @@ def status(socket_path: Path, as_json: bool) -> None:  # noqa: FBT001 (click pas
 @socket_option
 @click.option("--once", is_flag=True, help="Show one moment and end.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for each change.")
-def watch(socket_path: Path, once: bool, as_json: bool) -> None:  # noqa: FBT001 (click passes flags so)
+def watch(socket_path: Path, once: bool, as_json: bool) -> None:
     """Show the packer what to do now, in one big sentence, with the weight live. Ctrl-C ends it."""
     last = ""
     try:
@@ -99,7 +99,7 @@ def watch(socket_path: Path, once: bool, as_json: bool) -> None:  # noqa: FBT001
 @click.command()
 @socket_option
 @click.option("--long", "is_long", is_flag=True, help="Hold it: no, print a new one.")
-def press(socket_path: Path, is_long: bool) -> None:  # noqa: FBT001 (click passes flags so)
+def press(socket_path: Path, is_long: bool) -> None:
     """Press the packer's button from here."""
     click.echo(_ask(socket_path, "press", long=is_long)["view"]["sentence"])
 
@@ -130,4 +130,5 @@ def _screen(answer: dict[str, Any], *, plain: bool) -> str:
     lit = "  ".join(f"\x1b[{LAMPS[name]}m●\x1b[0m {name}" if view[name] else f"○ {name}" for name in LAMPS)
     # DEC double-height lines (ESC # 3 and ESC # 4): the console of a Pi and every xterm know them.
     big = "".join(f"\x1b#{half}\x1b[1;{colour}m{view['sentence'][:38]}\x1b[0m\r\n" for half in (3, 4))
-    return f"\x1b[H\x1b[2J{lit}\r\n\r\n{big}\r\n{view['sentence']}\r\n{view['hint']}\r\n\r\n{weight}\r\n{view['code']}\r\n"
+    lines = ["\x1b[H\x1b[2J" + lit, "", big, view["sentence"], view["hint"], "", weight, view["code"], ""]
+    return "\r\n".join(lines)

@@ -76,7 +76,7 @@ class Demo:
         self.processes.callback(self.oms.stop)
         bench = self._spawn("bench", "bench", str(self.root / "bench"), "--speed", str(self.speed))
         self.processes.callback(_end, bench)
-        _until("the bench", lambda: (self.root / "bench" / "bench.json").exists(), bench)
+        _until("the bench", (self.root / "bench" / "bench.json").exists, bench)
         (self.root / "station.toml").write_text(SETTINGS.format(root=self.root, url=self.broker.url), encoding="utf-8")
         self.start_agent()
         self.processes.callback(lambda: _end(self.agent))
@@ -87,7 +87,7 @@ class Demo:
     def start_agent(self) -> None:
         """Start the real agent, as systemd would."""
         self.agent = self._spawn("agent", "run", "--config", str(self.root / "station.toml"), "-v")
-        _until("the agent", lambda: (self.root / "packbench.sock").exists(), self.agent)
+        _until("the agent", (self.root / "packbench.sock").exists, self.agent)
 
     def kill_agent(self) -> None:
         """`kill -9`, as a power cut would."""
@@ -95,15 +95,15 @@ class Demo:
         self.agent.wait()
         (self.root / "packbench.sock").unlink(missing_ok=True)
 
-    def order(self, number: int, size: Size, items: list[dict[str, Any]], **more: Any) -> str:
+    def order(self, number: int, size: Size, items: list[dict[str, Any]], **more: object) -> str:
         """Let the OMS send one job; return its id."""
         job = f"J-{number:04d}"
         self.sizes[job] = size
         papers = [{"id": "slip", "role": "slip"}, {"id": "label", "role": "label", "data": {"product": "Standard"}}]
         self.jobs[job] = {
             "job": job, "rev": 1, "station": STATION, "site": SITE, "order": {"id": f"W-{8800 + number}"},
-            "ship_to": {"name": "Ada Lovelace", "lines": ["12 St James's Square"], "city": "London", "postcode": "SW1Y 4JH",
-                        "country": "GB"},
+            "ship_to": {"name": "Ada Lovelace", "lines": ["12 St James's Square"], "city": "London",
+                        "postcode": "SW1Y 4JH", "country": "GB"},
             "items": items, "match": [job], "papers": papers, "carrier": "Parcel Post", "service": "Standard",
             "sscc": [sscc(0, "4006381", 100_000 + number)], **more,
         }

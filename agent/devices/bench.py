@@ -45,8 +45,8 @@ class BenchScale:
             piece = self._wire.recv(65_536)
         except TimeoutError:
             return []
-        except OSError as error:
-            raise DeviceError("scale.gone", "the bench closed the load cell's wire.", "Start the bench again.") from error
+        except OSError:
+            piece = b""
         if not piece:
             raise DeviceError("scale.gone", "the bench closed the load cell's wire.", "Start the bench again.")
         stream = self._rest + piece
@@ -118,7 +118,7 @@ class BenchSignals:
                 try:
                     self._wire.sendall(LEVEL.pack(number, level))
                 except OSError as error:
-                    raise DeviceError("signals.gone", "the bench closed the lines.", "Start the bench again.") from error
+                    raise DeviceError("signals.gone", "the bench hung up.", "Start the bench again.") from error
                 self._sent[number] = level
 
     def close(self) -> None:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import json
 import struct
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # One conversion: seconds on the bench's clock, then the HX711's word, 24 bits two's complement, MSB first as the
 # chip shifts it out (data sheet, "Serial Interface").

@@ -20,7 +20,7 @@ class GpioSignals:
 
     def __init__(self, settings: SignalSettings, pressed: Callable[[bool], None], clock_ms: Callable[[], int],
                  factory: Factory | None = None) -> None:
-        from gpiozero import Button, LED, Buzzer
+        from gpiozero import LED, Button, Buzzer
         from gpiozero.exc import GPIOZeroError
 
         self._pressed, self._clock_ms = pressed, clock_ms

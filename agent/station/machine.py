@@ -76,9 +76,9 @@ def step(state: State, event: Event, config: Settings) -> tuple[State, list[Reco
         case PlatformCleared():
             visits.platform_cleared(turn)
         case PlatformTroubled():
-            visits.load_appeared(turn)
-            if turn.state.box is not None and not turn.state.box.parcel:
-                turn.box(replace(turn.state.box, notice=event.code))
+            box = visits.load_appeared(turn)
+            if not box.parcel:
+                turn.box(replace(box, notice=event.code))
         case CodesSeen():
             visits.codes_seen(turn, event)
         case ButtonPressed():

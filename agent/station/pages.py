@@ -1,4 +1,4 @@
-"""The print ledger: every page is queued, sending, printed, not printed, in doubt or void, and never printed twice silently."""
+"""The print ledger: a page is queued, sending, printed, not printed, in doubt or void; never twice silently."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def queue(
     number = turn.state.print_no + 1
     turn.state = replace(turn.state, print_no=number)
     page = Print(
-        no=number, mark=proof_mark(turn.state.store_id, number), role=role, job=job, rev=rev, paper=paper, parcel=parcel,
-        state="queued", copy_of=copy_of, queued_ms=turn.state.now_ms,
+        no=number, mark=proof_mark(turn.state.store_id, number), role=role, job=job, rev=rev, paper=paper,
+        parcel=parcel, state="queued", copy_of=copy_of, queued_ms=turn.state.now_ms,
     )
     turn.save_page(page)
     return page

@@ -24,7 +24,9 @@ NOT_MEASURED = Dimensions(
 )
 
 
-def judge(turn: Turn, known: KnownJob, job: Job, visit: int, gross: Weight, dims: Dimensions | None, photo: str) -> Parcel:
+def judge(
+    turn: Turn, known: KnownJob, job: Job, visit: int, gross: Weight, dims: Dimensions | None, photo: str
+) -> Parcel:
     """Make the next parcel of a job out of the box on the platform, and decide whether it may ship."""
     labels = rules.papers_of_role(job.papers, "label")
     wants: Wants = "request" if job.label_when == "on_request" else ("job" if labels else "none")

@@ -20,7 +20,9 @@ Count = Annotated[int, Meta(ge=0, le=9_999)]
 Revision = Annotated[int, Meta(ge=1, le=2**31)]
 Grams = Annotated[float, Meta(gt=0, le=200_000)]
 Millimetres = Annotated[float, Meta(gt=0, le=10_000)]
-Timestamp = Annotated[str, Meta(max_length=40, pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-]\d{2}:\d{2})\Z")]
+Timestamp = Annotated[str, Meta(
+    max_length=40, pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-]\d{2}:\d{2})\Z",
+)]
 Sscc = Annotated[str, Meta(pattern=r"^[0-9]{18}\Z")]
 
 JobState = Literal["open", "packed", "held", "cancelled", "expired", "rejected"]

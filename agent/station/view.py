@@ -66,12 +66,13 @@ def view(state: State) -> View:
     if doubt is not None:
         paper = f"the {doubt.role} of {doubt.parcel or doubt.job}"
         return View(
-            f"Did {paper} come out?", "Show it to the camera. Or press the button: short is yes, long prints a new one.",
+            f"Did {paper} come out?", "Show it to the camera. Or press: short is yes, long prints a new one.",
             doubt.code, amber=True, red=True,
         )
     if parcel is not None and parcel.state == "held":
         why = REASONS.get(parcel.reasons[0], parcel.reasons[0])
-        return View(f"Hold {parcel.id}: {why}.", "Put it aside; the office decides.", parcel.reasons[0], red=True, buzzer=True)
+        hint = "Put it aside; the office decides."
+        return View(f"Hold {parcel.id}: {why}.", hint, parcel.reasons[0], red=True, buzzer=True)
     if box is None:
         return _idle(state)
     if parcel is not None:
@@ -91,7 +92,8 @@ def _idle(state: State) -> View:
             f"Put {unproven[0].id} back on the scale, its label up.", "Its label was not seen on it yet.",
             "parcel.unproven", green=True, amber=True,
         )
-    return View("Put a box on the scale.", "" if state.link_up else "The office can't be reached; work goes on.", green=True)
+    hint = "" if state.link_up else "The office can't be reached; work goes on."
+    return View("Put a box on the scale.", hint, green=True)
 
 
 def _under_way(state: State, parcel: Parcel) -> View:

@@ -5,6 +5,7 @@ Codes of the last box can't touch the next: every question carries its visit, an
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -14,26 +15,37 @@ from agent.station.facts import WrongLabel
 from agent.station.state import Box
 
 if TYPE_CHECKING:
-    from agent.station.events import CodesSeen, KnownJob, WeightStable
+    from agent.station.events import CodesSeen, WeightStable
     from agent.station.state import Turn
-    from agent.station.values import Parcel, Print
+    from agent.station.values import Parcel, Print, Weight
 
 # In how many pictures a box's own label must be seen on it before that is a proof.
 PROOFS_NEEDED = 2
 
 
-def load_appeared(turn: Turn) -> None:
-    """Something lies on the platform: a new visit begins, unless one is under way."""
-    if turn.state.box is None:
-        number = turn.state.visit + 1
-        turn.state = replace(turn.state, visit=number, box=Box(visit=number))
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What one picture shows of the box on the platform: valid labels with their parcels, and jobs of slips."""
+
+    box: Box
+    gross: Weight
+    event: CodesSeen
+    labels: list[tuple[Print, Parcel]]
+    slips: frozenset[str]
+
+
+def load_appeared(turn: Turn) -> Box:
+    """Something lies on the platform: a new visit begins, unless one is under way. Returns what stands there."""
+    box = turn.state.box
+    if box is None:
+        box = Box(visit=turn.state.visit + 1)
+        turn.state = replace(turn.state, visit=box.visit, box=box)
+    return box
 
 
 def weight_stable(turn: Turn, event: WeightStable) -> None:
     """The load is still. Before the box is judged this is its gross; after that it must stay the same."""
-    load_appeared(turn)
-    box = turn.state.box
-    assert box is not None
+    box = load_appeared(turn)
     if not box.parcel:
         turn.box(replace(box, gross=event.gross, notice="" if box.notice.startswith("scale.") else box.notice))
         return
@@ -63,19 +75,21 @@ def codes_seen(turn: Turn, event: CodesSeen) -> None:
         if doubt is not None and doubt.state == "in-doubt" and page.mark in event.codes:
             came_out(turn, doubt, settled="print.seen")
     box = turn.state.box
-    if box is None or (event.visit != box.visit and not event.scanned) or box.gross is None:
+    if box is None or (event.visit != box.visit and not event.scanned):
+        return
+    gross = box.gross
+    if gross is None:
         return
     if event.photo_sha256:
         box = replace(box, photo_sha256=event.photo_sha256)
         turn.box(box)
-    labels = _labels(turn, event)
     slips = {known.id for known in event.jobs} | {page.job for page, _ in event.prints if page.role != "label"}
-    if not box.parcel:
-        _recognise(turn, box, event, labels, slips)
-        return
+    sight = Sight(box, gross, event, _labels(turn, event), frozenset(slips))
     parcel = turn.state.parcel(box.parcel)
-    if parcel is not None:
-        _prove(turn, box, parcel, labels, slips)
+    if not box.parcel:
+        _recognise(turn, sight)
+    elif parcel is not None:
+        _prove(turn, sight, parcel)
 
 
 def came_out(turn: Turn, page: Print, *, settled: str = "") -> None:
@@ -95,72 +109,73 @@ def _labels(turn: Turn, event: CodesSeen) -> list[tuple[Print, Parcel]]:
     return found
 
 
-def _recognise(
-    turn: Turn, box: Box, event: CodesSeen, labels: list[tuple[Print, Parcel]], slips: set[str]
-) -> None:
+def _recognise(turn: Turn, sight: Sight) -> None:
     """A box nobody knows yet: it comes back with its label on, or it is some open job's new parcel."""
-    assert box.gross is not None
-    if len(labels) > 1:
-        turn.box(replace(box, notice="box.two-labels"))
-    elif labels:
-        parcel = labels[0][1]
-        if slips - {parcel.job} or not rules.same_weight(box.gross, parcel.gross, turn.config):
-            _wrong_label(turn, box, parcel, "/".join(sorted(slips - {parcel.job})))
-        else:
-            box = replace(box, parcel=parcel.id, notice="", proofs=0)
-            turn.box(box)
-            _prove(turn, box, parcel, labels, slips)
-    else:
-        _match(turn, box, event)
+    if len(sight.labels) > 1:
+        turn.box(replace(sight.box, notice="box.two-labels"))
+        return
+    if not sight.labels:
+        _match(turn, sight)
+        return
+    parcel = sight.labels[0][1]
+    strangers = sight.slips - {parcel.job}
+    if strangers or not rules.same_weight(sight.gross, parcel.gross, turn.config):
+        _wrong_label(turn, sight, parcel, "/".join(sorted(strangers)))
+        return
+    box = replace(sight.box, parcel=parcel.id, notice="", proofs=0)
+    turn.box(box)
+    _prove(turn, Sight(box, sight.gross, sight.event, sight.labels, sight.slips), parcel)
 
 
-def _match(turn: Turn, box: Box, event: CodesSeen) -> None:
-    assert box.gross is not None
-    workable = [known for known in event.jobs if known.state in ("open", "held") and known.job is not None]
+def _match(turn: Turn, sight: Sight) -> None:
+    """Find the one open job that the codes in sight mean."""
+    workable = [(known, known.job) for known in sight.event.jobs if known.state in ("open", "held") and known.job]
     if len(workable) != 1:
-        turn.box(replace(box, notice=_why_no_job(event, workable)))
+        turn.box(replace(sight.box, notice=_why_no_job(sight.event, len(workable))))
         return
-    known = workable[0]
-    assert known.job is not None
-    under_way = turn.state.parcel_of_job(known.id)
-    if under_way is not None and rules.same_weight(box.gross, under_way.gross, turn.config):
-        turn.box(replace(box, parcel=under_way.id, notice=""))
-        return
-    if under_way is not None:
-        parcels.void(turn, under_way, "parcel.repacked")
-    parcel = parcels.judge(turn, known, known.job, box.visit, box.gross, event.dims, box.photo_sha256)
-    turn.box(replace(box, parcel=parcel.id, notice=""))
+    known, job = workable[0]
+    parcel = turn.state.parcel_of_job(known.id)
+    if parcel is not None and not rules.same_weight(sight.gross, parcel.gross, turn.config):
+        parcels.void(turn, parcel, "parcel.repacked")
+        parcel = None
+    if parcel is None:
+        box = sight.box
+        parcel = parcels.judge(turn, known, job, box.visit, sight.gross, sight.event.dims, box.photo_sha256)
+    turn.box(replace(sight.box, parcel=parcel.id, notice=""))
 
 
-def _why_no_job(event: CodesSeen, workable: list[KnownJob]) -> str:
-    if len(workable) > 1:
+def _why_no_job(event: CodesSeen, workable: int) -> str:
+    if workable > 1:
         return "box.two-jobs"
     if event.jobs:
         return f"job.{event.jobs[0].state}"
     return "box.unmatched"
 
 
-def _prove(turn: Turn, box: Box, parcel: Parcel, labels: list[tuple[Print, Parcel]], slips: set[str]) -> None:
-    """The box is known: its own label on it is the proof, another's is an alarm."""
-    strangers = [other for _, other in labels if other.id != parcel.id]
+def _prove(turn: Turn, sight: Sight, parcel: Parcel) -> None:
+    """The box is known: its own label on it is the proof, another's is an alarm until it is gone."""
+    strangers = [other for _, other in sight.labels if other.id != parcel.id]
     if strangers:
-        _wrong_label(turn, box, strangers[0], parcel.job)
+        _wrong_label(turn, sight, strangers[0], parcel.job)
         return
-    mine = any(other.id == parcel.id for _, other in labels)
-    if not mine or slips - {parcel.job} or parcel.state not in ("labelled", "unproven"):
+    box = replace(sight.box, notice="") if sight.event.codes else sight.box
+    mine = bool(sight.labels) and not sight.slips - {parcel.job}
+    if not mine or parcel.state not in ("labelled", "unproven"):
+        turn.box(box)
         return
-    box = replace(box, proofs=box.proofs + 1, notice="")
+    box = replace(box, proofs=box.proofs + 1)
     turn.box(box)
     if box.proofs >= PROOFS_NEEDED:
         parcels.close(turn, replace(parcel, photo_sha256=box.photo_sha256 or parcel.photo_sha256))
 
 
-def _wrong_label(turn: Turn, box: Box, parcel: Parcel, found_on: str) -> None:
+def _wrong_label(turn: Turn, sight: Sight, parcel: Parcel, found_on: str) -> None:
     """A label is on a box that it does not belong to; told once a visit."""
+    box = sight.box
     if box.notice == "label.wrong-box" and box.subject == parcel.id:
         return
     turn.box(replace(box, notice="label.wrong-box", subject=parcel.id, proofs=0))
-    assert box.gross is not None
-    turn.tell(WrongLabel(
-        parcel=parcel.id, found_on=found_on, visit_key=f"{turn.state.boot}-{box.visit}", gross=box.gross,
-    ))
+    if box.subject != parcel.id:
+        turn.tell(WrongLabel(
+            parcel=parcel.id, found_on=found_on, visit_key=f"{turn.state.boot}-{box.visit}", gross=sight.gross,
+        ))

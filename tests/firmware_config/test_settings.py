@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from firmware_config.settings import ConfigError, Settings, load, parse
 
 REFERENCE = Path(__file__).resolve().parents[2] / "firmware_config" / "station.toml"
-LEAST = {"station": {"id": "st-1", "site": "ams1"}, "broker": {"url": "mqtt://localhost"}}
+LEAST: dict[str, Any] = {"station": {"id": "st-1", "site": "ams1"}, "broker": {"url": "mqtt://localhost"}}
 
 
-def problems(raw: dict[str, object]) -> dict[str, str]:
+def problems(raw: dict[str, Any]) -> dict[str, str]:
     """Return what is wrong with a file: code by key."""
     with pytest.raises(ConfigError) as caught:
         parse(raw, "test")
