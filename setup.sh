@@ -82,8 +82,9 @@ install_packages() {
     { as_root apt-get -q -o Acquire::Retries=0 -o Acquire::http::Timeout=20 update || true
       as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -q -y -o Acquire::Retries=1 -o Dpkg::Use-Pty=0 \
           install --no-install-recommends $packages; } >"$log" 2>&1 || {
-        grep -E '^(E|Err|W):' "$log" | head -n 5 >&2 || true
-        stop 6 "apt could not install $packages (no network, or a mirror without them); everything it said: $log"
+        cause=$(grep '^E:' "$log" | head -n 1) || cause="E: it gave no reason"
+        if grep -qE 'Temporary failure|Could not (resolve|connect)|unreachable' "$log"; then cause="no network"; fi
+        stop 6 "apt could not install $packages: $cause (all of it: $log)"
     }
     rm -f "$log"
     unmask_brokers
