@@ -86,7 +86,7 @@ class Page:
         if self._held:
             self._held, self._was_held = "", True
             self._sent_s = now_s
-        if status.kind == ql_status.COMPLETED:
+        if status.kind == ql_status.COMPLETED and self._spoken:  # polled, it may be the last page's
             return self._completed(status, now_s)
         if status.phase_code != ql_status.RECEIVING:
             self._printing_seen += 1
@@ -113,7 +113,8 @@ class Page:
         """Whether to ask for a status now: never in the middle of a page, where it would become part of it."""
         if not self._spoken or not self.sent or self._completed_s is not None:
             return False
-        if now_s - max(self._active_s, self._asked_s) < min(self._limits.ask_s, self._limits.idle_s):
+        quiet_s = self._limits.ask_s + (0.0 if self._held else self._slack_s)  # not while dots come out
+        if now_s - max(self._active_s, self._asked_s) < quiet_s:
             return False
         self._asked_s = now_s
         return True

@@ -73,7 +73,7 @@ def test_the_printer_is_found_and_the_page_comes_out(
     desk.bench.stop()
 
 
-def test_a_cable_pulled_in_the_page_leaves_it_in_doubt_and_the_printer_is_found_again(
+def test_a_pulled_cable_leaves_the_page_in_doubt_and_the_printer_is_found_again(
     desk: Desk, tmp_path: Path
 ) -> None:
     job = raster.encode(Image.new("1", (696, 3000), 1), model="QL-820NWB", media="62")

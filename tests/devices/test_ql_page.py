@@ -170,11 +170,17 @@ def test_a_printer_that_prints_for_ever_is_given_up() -> None:
 def test_the_printer_is_asked_only_behind_the_page_and_after_a_silence() -> None:
     sending, sent = page(taken=SIZE - 1), page()
     assert not sending.asks(60.0)
-    assert [sent.asks(second) for second in (1.0, 6.0, 7.0, 12.0)] == [False, True, False, True]
+    assert [sent.asks(second) for second in (1.0, 7.0, 8.0, 14.0)] == [False, True, False, True]
 
 
 def test_polled_printing_and_then_idle_is_printed() -> None:
     assert told(page(spoken=False), IDLE, WORKING, WORKING, IDLE, IDLE) == [Printed()]
+
+
+def test_polled_completed_may_be_about_the_last_page() -> None:
+    stale = packet(ql_status.COMPLETED)
+    assert told(page(spoken=False), stale, stale, stale) == []
+    assert told(page(spoken=False), stale, WORKING, IDLE, IDLE) == [Printed()]
 
 
 def test_polled_idle_that_never_printed_is_in_doubt() -> None:
