@@ -188,6 +188,8 @@ class VisionWorker(Worker):
         self._asked.set()
 
     def _open(self) -> Camera:
+        from agent.vision import barcodes  # noqa: F401 (a second of loading that the first box must not wait for)
+
         return self._open_camera()
 
     def _serve(self, opened: Camera) -> None:
@@ -235,6 +237,8 @@ class PrinterWorker(Worker):
         self._orders.put(order)
 
     def _open(self) -> Printer:
+        from agent.papers import from_job  # noqa: F401 (loaded before the first page is wanted)
+
         return self._open_printer()
 
     def _serve(self, opened: Printer) -> None:

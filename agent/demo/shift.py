@@ -66,8 +66,8 @@ class Demo:
     packer: Packer = field(init=False)
     agent: subprocess.Popen[bytes] = field(init=False)
 
-    def start(self) -> None:
-        """Start all of it. Raises BrokerError, StuckError."""
+    def start(self, without: tuple[str, ...] = ()) -> None:
+        """Start all of it, or all but some sections of the settings. Raises BrokerError, StuckError."""
         self.broker = make_broker(self.root, self.broker_kind)
         self.broker.start()
         self.processes.callback(self.broker.stop)
@@ -77,7 +77,10 @@ class Demo:
         bench = self._spawn("bench", "bench", str(self.root / "bench"), "--speed", str(self.speed))
         self.processes.callback(_end, bench)
         _until("the bench", (self.root / "bench" / "bench.json").exists, bench)
-        (self.root / "station.toml").write_text(SETTINGS.format(root=self.root, url=self.broker.url), encoding="utf-8")
+        settings = SETTINGS.format(root=self.root, url=self.broker.url)
+        for section in without:
+            settings = settings.replace(f'[{section}]\ndriver = "bench"\n', "")
+        (self.root / "station.toml").write_text(settings, encoding="utf-8")
         self.start_agent()
         self.processes.callback(lambda: _end(self.agent))
         self.packer = Packer(self.root / "bench", self.root / "packbench.sock")

@@ -205,12 +205,10 @@ def transitions(depth: int) -> list[tuple[str, str, str, str]]:
 
     def note(world: World, event: Event, new: World) -> None:
         name = type(event).__name__
-        for thing, was, now in (("parcel", dict(world.parcels), dict(new.parcels)),
-                                ("page", dict(world.pages), dict(new.pages))):
-            for key, value in now.items():  # type: ignore[attr-defined]
-                before = was[key].state if key in was else "-"
-                if before != value.state:
-                    found.add((thing, before, name, value.state))
+        for thing, rows, rows_now in (("parcel", world.parcels, new.parcels), ("page", world.pages, new.pages)):
+            was: dict[object, str] = {key: value.state for key, value in rows}
+            found.update((thing, was.get(key, "-"), name, value.state)
+                         for key, value in rows_now if was.get(key) != value.state)
 
     explore(depth, 20_000, note)
     order = ["-", "open", "queued", "sending", "in-doubt", "labelled", "unproven", "held", "printed", "closed", "void"]
