@@ -1,0 +1,40 @@
+"""Work and state are committed first, the facts about them in a second transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from agent.run import lasting
+from agent.station.events import Tell
+from agent.station.machine import step
+from tests.simulation.node import Node, Shell
+
+if TYPE_CHECKING:
+    from agent.station.events import Effect, Event, Record
+
+
+class Mutant(Shell):
+    def commit(self, node: Node, events: list[Event]) -> list[Effect]:
+        state = node.state
+        effects: list[Effect] = []
+        facts: list[Record] = []
+        with node.store.transaction():
+            for event in events:
+                state, records, wanted = step(state, node.store.attach(event), node.config)
+                node.store.apply([record for record in records if not isinstance(record, Tell)], at_ms=0, wall_ms=0,
+                                 time_ok=True)
+                facts += [record for record in records if isinstance(record, Tell)]
+                effects += wanted
+            node.store.save_state(msgspec.json.encode(lasting(state)))
+        node.state = state
+        if facts:
+            node.may_crash()
+            node.may_crash()
+            with node.store.transaction():
+                node.store.apply(facts, at_ms=node.world.now_ms, wall_ms=0, time_ok=True)
+        return effects
+
+
+shell = Mutant
