@@ -61,6 +61,43 @@ def render(file: Path, media_name: str | None, out: Path, parcel: int, as_json: 
     sys.exit(1 if failed else 0)
 
 
+@group.command()
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for the PNG files."
+)
+@click.option(
+    "--media", "media_name", default="62", show_default=True, help="Roll to render for: 62 endless, or 62x29."
+)
+@click.option("--lang", default="en", show_default=True, help="Language of the packers (BCP 47).")
+@click.option("--carton", "cartons", multiple=True, metavar="NAME", help="Add a card `took carton NAME`; repeat it.")
+@click.option("--badge", "badges", multiple=True, metavar="NUMBER=NAME", help="Add a packer's badge; repeat it.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a card.")
+def commands(
+    out: Path, media_name: str, lang: str, cartons: tuple[str, ...], badges: tuple[str, ...], as_json: bool
+) -> None:
+    """Render the command cards: repeat label, hold, release, next parcel, and so on.
+
+    Print them, keep each by itself: a camera would read all the commands of one sheet at once.
+    """
+    from agent.papers.cards import cards, command_cards
+    from agent.papers.fonts import Fonts
+    from agent.station.commands import Card, Command, card_of
+
+    shown = [(card, "") for card in command_cards(cartons)]
+    shown += [(Card(Command.BADGE, number), name) for number, _, name in (badge.partition("=") for badge in badges)]
+    for card, _ in shown:
+        if card_of(card.text) != card:
+            _refuse(
+                "paper.card-value", f"{card.value!r} can't stand on a card.", "Use 1 to 16 letters, digits, - and _."
+            )
+    try:
+        paper = cards(shown, media(media_name), Fonts.installed(), lang)
+        _verified(paper)
+    except PaperError as error:
+        _refuse(error.code, error.detail, error.hint)
+    _write(paper, out, "card", media_name, as_json)
+
+
 def _job(file: Path) -> Job:
     from msgspec import DecodeError, ValidationError
     from msgspec.json import decode
