@@ -189,6 +189,19 @@ class Store:
         with sqlite_errors():
             return self._ledger.papers_of(parcel_id)
 
+    def next_open_job(self) -> str:
+        """Return the id of the open job that came first, or an empty text."""
+        with sqlite_errors():
+            row = self._db.execute("SELECT id FROM jobs WHERE state='open' AND body IS NOT NULL ORDER BY rowid"
+                                   " LIMIT 1").fetchone()
+        return row[0] if row else ""
+
+    def mark_of(self, print_no: int) -> str:
+        """Return the proof mark of a page, or an empty text."""
+        with sqlite_errors():
+            row = self._db.execute("SELECT mark FROM prints WHERE no=?", (print_no,)).fetchone()
+        return row[0] if row else ""
+
     def counts(self) -> dict[str, int]:
         """Return how much there is of everything: jobs and parcels by state, facts, dead letters, bytes."""
         with sqlite_errors():
