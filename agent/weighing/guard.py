@@ -39,6 +39,7 @@ class InputGuard:
         self._low_g, self._high_g = -0.5 * capacity_g, 2.0 * capacity_g
         self._calm = exp(-2.0 / rate_sps)
         self._liveliness = 0.0
+        self._last_error = 0.0
         self._before: float | None = None
         self._candidate: float | None = None
         self._last_at_s: float | None = None
@@ -97,8 +98,10 @@ class InputGuard:
                 and abs(after - before) < 0.5 * abs(candidate - before)):
             self.spikes += 1
             self._before = middle
+            self._last_error = 0.0  # the sample before a spike looks half as wild, because of the spike
             return middle
-        self._liveliness = max(error, self._liveliness * self._calm)
+        self._liveliness = max(self._last_error, self._liveliness * self._calm)
+        self._last_error = error
         return candidate
 
     def _watch_time(self, at_s: float) -> None:
