@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-_TICK_S = 0.004
+_TICK_S, _IDLE_TICK_S = 0.004, 0.02
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close sends RST, as a printer that lost power does
 
 
@@ -153,7 +153,8 @@ class SimulatedPrinter:
             for fd in fds:
                 with contextlib.suppress(OSError, ValueError):  # closed since by a hand
                     selector.register(fd, selectors.EVENT_READ)
-            return {key.fd for key, _ in selector.select(_TICK_S)}
+            idle = self._client is None and self._pty < 0 and not self._engine.held_pages
+            return {key.fd for key, _ in selector.select(_IDLE_TICK_S if idle else _TICK_S)}
 
     def _turn(self, ready: set[int]) -> None:
         """Serve what became readable, then say what the mechanism wants to say."""

@@ -89,6 +89,8 @@ class FdWire:
         except BlockingIOError:
             return 0
         except OSError as fault:
+            if fault.errno == errno.ENOSPC:  # usblp's way of saying that the printer is out of paper
+                return 0
             raise WireLost(*self._why(fault)) from fault
 
     def heard(self) -> list[Status]:

@@ -30,7 +30,7 @@ _LOST = ("printer.connection-lost", "The printer broke the connection off: check
 class TcpPrinter(QlPrinter):
     """A QL at `host`:`port`. SNMP is asked first; a QL on the network says nothing on 9100 itself.
 
-    `snmp_port=None` leaves SNMP out.
+    `snmp_port=None` leaves SNMP out. An IP address is better than a name, whose look-up `close` can't interrupt.
     """
 
     def __init__(

@@ -16,6 +16,7 @@ from agent.devices import DeviceError, NotPrinted, Printed, PrintProgress, Suspe
 from agent.devices.ql_media import printable_dots
 from agent.devices.ql_page import Limits
 from agent.devices.tcp9100 import TcpPrinter, ask_snmp
+from tests.campaigns.printing_beside import while_printing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,7 +36,6 @@ class Desk:
         begun_s = time.monotonic()
         self.speed = 5.0 if wires.get("snmp") else 12.0  # what is polled must be seen to print
         self.clock: Callable[[], float] = lambda: (time.monotonic() - begun_s) * self.speed
-        self.stopped = threading.Event()
         self.journal: list[dict[str, Any]] = []
         self.bench = SimulatedPrinter("QL-820NWB", "62", 30_000, folder, self.journal.append, self.clock, **wires)
         self.bench.start()
@@ -58,18 +58,6 @@ class Desk:
         timer.daemon = True
         timer.start()
 
-    def while_printing(self, hand: Callable[[], object]) -> None:
-        """Do this as soon as rows pass under the head."""
-
-        def watch() -> None:
-            while not self.stopped.wait(0.002):
-                with self.bench.engine() as engine:
-                    if engine.working:
-                        hand()
-                        return
-
-        threading.Thread(target=watch, daemon=True).start()
-
     def printed(self) -> int:
         return sum(line["kind"] == "printed" for line in self.journal)
 
@@ -81,7 +69,6 @@ SILENT = {"status_on_tcp": False, "snmp": True}  # as a real QL: nothing on 9100
 def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
     made = Desk(tmp_path, **getattr(request, "param", {}))
     yield made
-    made.stopped.set()
     made.driver.close()
     made.bench.stop()
 
@@ -117,7 +104,7 @@ def test_a_roll_that_ends_in_the_page_suspends_it_until_a_new_one_is_in(desk: De
 
 
 def test_a_cover_opened_in_the_page_suspends_it_until_it_is_closed(desk: Desk) -> None:
-    desk.while_printing(desk.bench.open_cover)
+    while_printing(desk.bench, (0.0, desk.bench.open_cover))
     states = desk.states(job_for(height=1500), {Suspended: lambda: desk.soon(desk.bench.close_cover, 2)})
     assert codes(states) == ["Suspended printer.cover-open", "Printed"]
     assert desk.printed() == 1
@@ -127,7 +114,7 @@ def test_a_cover_opened_in_the_page_suspends_it_until_it_is_closed(desk: Desk) -
 def test_a_printer_that_loses_the_page_at_an_open_cover_leaves_it_in_doubt(desk: Desk) -> None:
     with desk.bench.engine() as engine:
         engine.cover_discards = True
-    desk.while_printing(desk.bench.open_cover)
+    while_printing(desk.bench, (0.0, desk.bench.open_cover))
     states = desk.states(job_for(height=1500), {Suspended: lambda: desk.soon(desk.bench.close_cover, 2)})
     assert codes(states) == ["Suspended printer.cover-open", "InDoubt printer.discarded"]
     assert desk.printed() == 0
@@ -135,7 +122,7 @@ def test_a_printer_that_loses_the_page_at_an_open_cover_leaves_it_in_doubt(desk:
 
 @on_both_wires
 def test_power_lost_in_the_page_leaves_it_in_doubt_and_the_next_one_prints(desk: Desk) -> None:
-    desk.while_printing(desk.bench.power_off)
+    while_printing(desk.bench, (0.0, desk.bench.power_off))
     assert codes(desk.states(job_for(height=1500))) == ["InDoubt printer.connection-lost"]
     assert codes(desk.states(job_for())) == ["NotPrinted printer.unreachable"]
     desk.bench.power_on()
@@ -144,7 +131,7 @@ def test_power_lost_in_the_page_leaves_it_in_doubt_and_the_next_one_prints(desk:
 
 @on_both_wires
 def test_a_printer_that_falls_silent_is_in_doubt_within_the_stated_time(desk: Desk) -> None:
-    desk.while_printing(desk.bench.mute)
+    while_printing(desk.bench, (0.0, desk.bench.mute))
     begun_s = desk.clock()
     assert codes(desk.states(job_for(height=1500)))[-1] == "InDoubt printer.mute"
     assert desk.clock() - begun_s < 5 + 1500 / 300 * 25.4 / 20 + 8

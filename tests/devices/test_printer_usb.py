@@ -18,6 +18,7 @@ from agent.devices.ql_page import Limits
 from agent.devices.ql_printer import QlPrinter, ask
 from agent.devices.ql_wire import FdWire, Wake, WireLost
 from agent.devices.usblp import UsbPrinter, find
+from tests.campaigns.printing_beside import while_printing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,6 +47,10 @@ class Desk:
         identity.parent.mkdir(parents=True)
         identity.write_text(f"MFG:Brother;CMD:PT-CBP;MDL:{model};CLS:PRINTER;CID:Brother QL Type1;\n")
         self.driver = UsbPrinter(model=model, root=root, clock=self.clock, limits=Limits(silence_s=5, answer_s=0.3))
+
+    def held(self) -> int:
+        with self.bench.engine() as engine:
+            return engine.held_pages
 
     def printed(self) -> int:
         return sum(line["kind"] == "printed" for line in self.journal)
@@ -77,7 +82,7 @@ def test_a_pulled_cable_leaves_the_page_in_doubt_and_the_printer_is_found_again(
     desk: Desk, tmp_path: Path
 ) -> None:
     job = raster.encode(Image.new("1", (696, 3000), 1), model="QL-820NWB", media="62")
-    threading.Timer(0.15, desk.bench.unplug).start()
+    while_printing(desk.bench, (0.0, desk.bench.unplug))
     (end,) = desk.driver.print_page(job)
     assert isinstance(end, InDoubt)
     assert end.code == "printer.unplugged"
@@ -86,6 +91,8 @@ def test_a_pulled_cable_leaves_the_page_in_doubt_and_the_printer_is_found_again(
     (tmp_path / "sys/class/usbmisc/lp0").rename(tmp_path / "sys/class/usbmisc/lp1")  # it comes back as another number
     desk.bench.node = tmp_path / "dev/usb/lp1"
     desk.bench.plug()
+    while desk.held():  # what had arrived before the cable went still comes out
+        threading.Event().wait(0.01)
     assert list(desk.driver.print_page(JOB_820)) == [Printed()]
 
 
