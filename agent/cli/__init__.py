@@ -52,6 +52,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "calibrate": ("agent.cli:calibrate", "Calibrate scale or camera; nothing changes until the last yes."),
     "oms": ("agent.cli.oms:oms", "Run the small reference OMS against a broker and watch the facts."),
     "check": ("agent.cli:check", "Ten-second diagnosis of scale, camera, printer or broker."),
+    "init": ("agent.cli.init:init", "Write a first station.toml, by asking or by flags."),
     "doctor": ("agent.cli.doctor:doctor", "What is wrong with this machine as a station, and the mend."),
     "upgrade": ("agent.cli.release:upgrade", "Install a signed release; it goes back by itself if it is not well."),
     "rollback": ("agent.cli.release:rollback", "Go back to the release before this one."),
