@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from agent.packing.model import Plan, Reason
+    from agent.packing.model import PackedCarton, Plan, Reason
 
 
 @click.group()
@@ -64,18 +64,19 @@ def solution(plan: Plan, spent_ms: float) -> dict[str, object]:
 @click.option("--clock", default="cpu", show_default=True, type=click.Choice(["cpu", "wall"]),
               help="What the deadline counts: this process's own time, or time on the wall as a station does.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
-def suggest(orders: Path, catalogues: Path, out: Path | None, deadline_ms: float, clearance_mm: int,  # noqa: PLR0913
-            support: float, max_fill: float, objective: str, clock: str, as_json: bool) -> None:  # noqa: FBT001
+def suggest(  # noqa: PLR0913 (one parameter an option)
+    orders: Path, catalogues: Path, *, out: Path | None, deadline_ms: float, clearance_mm: int,
+    support: float, max_fill: float, objective: str, clock: str, as_json: bool,
+) -> None:
     """Suggest cartons and placements for every order of ORDERS."""
-    from agent.packing.intake import read_catalogues
+    from agent.packing.intake import IntakeError, read_catalogues
     from agent.packing.model import Rules
     from agent.packing.suggest import Suggester
 
     try:
         known = read_catalogues(load_json(catalogues))
-    except ValueError as fault:
-        msg = f"{catalogues}: {fault}"
-        raise click.UsageError(msg) from None
+    except IntakeError as fault:
+        raise click.UsageError(f"{catalogues}: {fault}") from None
     raw = load_json(orders)
     listed = raw.get("orders") if isinstance(raw, dict) else None
     if not isinstance(listed, list):
@@ -89,7 +90,7 @@ def suggest(orders: Path, catalogues: Path, out: Path | None, deadline_ms: float
         start = seconds()
         name, plan = suggester.for_raw_order(one, known)
         rows[name or f"(line {at + 1})"] = solution(plan, (seconds() - start) * 1000)
-        if not as_json and len(listed) > 50 and at % 50 == 49:  # noqa: PLR2004
+        if not as_json and len(listed) > 50 and at % 50 == 49:
             click.echo(f"{at + 1} of {len(listed)}", err=True)
     text = json.dumps({"solutions": rows}, separators=(",", ":"))
     if out is not None:
@@ -111,3 +112,120 @@ def _summary(rows: dict[str, dict[str, object]], *, as_json: bool, printed: str 
             reasons = rows[name].get("reasons")
             for reason in reasons if isinstance(reasons, list) else []:
                 click.echo(f"{name}: {reason['sentence']} [{reason['code']}]")
+
+
+@group.command()
+@click.argument("solutions", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--catalogue", "catalogues", required=True, type=click.Path(path_type=Path, dir_okay=False),
+              help="File with the carton catalogues.")
+@click.option("--order", required=True, help="Which order of SOLUTIONS.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="An .svg or .png file.")
+@click.option("--carton", "number", default=1, show_default=True, help="Which of the order's cartons.")
+@click.option("--step", type=click.IntRange(min=1), help="Draw up to this step, which is marked; else the full carton.")
+@click.option("--width-px", default=420, show_default=True, type=click.IntRange(80, 4000))
+@click.option("--black-and-white", is_flag=True, help="PNG in one bit, as a slip prints it.")
+@click.option("--json", "as_json", is_flag=True, help="Print the steps as JSON.")
+def draw(  # noqa: PLR0913 (one parameter an option)
+    solutions: Path, catalogues: Path, *, order: str, out: Path | None, number: int, step: int | None,
+    width_px: int, black_and_white: bool, as_json: bool,
+) -> None:
+    """Draw how a carton of SOLUTIONS is packed, and say it in words."""
+    from agent.packing.isometric import draw as drawn
+    from agent.packing.isometric import svg
+    from agent.packing.steps import steps
+
+    packed = _packed(load_json(solutions), load_json(catalogues), order, number, solutions)
+    moves = steps(packed)
+    if step is not None and step > len(moves):
+        msg = f"the carton has {len(moves)} steps"
+        raise click.BadParameter(msg, param_hint="--step")
+    upto = None if step is None else sum(len(move.units) for move in moves[:step])
+    picture = drawn(packed, upto, len(moves[step - 1].units) if step else 1)
+    title = f"{order}, carton {number}: {packed.carton.id}"
+    words = [f"{at}. {move.words}" for at, move in enumerate(moves, 1)]
+    if out is not None and out.suffix.lower() == ".png":
+        from agent.papers.packing_picture import packing_picture
+
+        packing_picture(picture, width_px, one_bit=black_and_white).save(out)
+    elif out is not None:
+        shown = words if step is None else [words[step - 1]]
+        out.write_text(svg(picture, title, shown, width_px), encoding="utf-8")
+    if as_json:
+        click.echo(json.dumps({"order": order, "carton": packed.carton.id, "steps": [
+            {"sku": move.sku, "count": len(move.units), "words": move.words,
+             "at_mm": [list(one.pos_mm) for one in move.units]} for move in moves]}))
+    else:
+        click.echo("\n".join([title, *words]))
+
+
+def _packed(solutions: object, catalogues: object, order: str, number: int, source: Path) -> PackedCarton:
+    """Return one carton of a solutions file; a usage error when the file does not have it."""
+    from agent.packing.intake import IntakeError, read_catalogues
+    from agent.packing.model import PackedCarton, Placement
+
+    try:
+        cartons = solutions["solutions"][order]["cartons"]  # type: ignore[index]
+        chosen = cartons[number - 1]
+        name = chosen["carton"]
+        placements = tuple(Placement(str(one["sku"]), _triple(one["pos"]), _triple(one["dims"]))
+                           for one in chosen["placements"])
+    except (KeyError, IndexError, TypeError, ValueError):
+        msg = f"{source} has no carton {number} of order {order} with placements"
+        raise click.UsageError(msg) from None
+    try:
+        known = read_catalogues(catalogues)
+    except IntakeError as fault:
+        raise click.UsageError(str(fault)) from None
+    sizes = {carton.id: carton for catalogue in known.values() for carton in catalogue.cartons}
+    if name not in sizes:
+        msg = f"no catalogue has the carton {name}"
+        raise click.UsageError(msg)
+    return PackedCarton(sizes[name], placements, 0)
+
+
+def _triple(edges: list[int]) -> tuple[int, int, int]:
+    x, y, z = (int(edge) for edge in edges)
+    return x, y, z
+
+
+@group.command(name="import")
+@click.argument("source", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False),
+              help="Write the cartons as a catalogue file for `carton suggest`.")
+@click.option("--name", default="site", show_default=True, help="The catalogue's id in --out.")
+@click.option("--json", "as_json", is_flag=True, help="Print all rows as JSON.")
+def import_(source: Path, out: Path | None, name: str, as_json: bool) -> None:
+    """Read cartons and SKUs from a CSV or JSON file; refuse rows whose units are unnamed, mixed or impossible.
+
+    Exit 0: all rows are good. 1: some were refused, the others stand. 2: the file can't be used.
+    """
+    from agent.packing.master import from_csv, from_json
+    from agent.packing.units import UnitError
+
+    try:
+        if source.suffix.lower() == ".json":
+            read = from_json(load_json(source))
+        else:
+            read = from_csv(source.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError) as fault:
+        raise click.UsageError(f"{source}: {fault}") from None
+    except UnitError as fault:
+        raise click.UsageError(f"{source}: {fault} [{fault.code}]") from None
+    cartons = [{"id": one.id, "inner": list(one.inner_mm), "outer": list(one.outer_mm), "tare_g": one.tare_g,
+                "max_weight_g": one.max_gross_g, "cost": one.cost_cents,
+                **({} if one.stock is None else {"stock": one.stock})} for one in read.cartons]
+    if out is not None:
+        out.write_text(json.dumps({"catalogues": [{"id": name, "cartons": cartons}]}, indent=1), encoding="utf-8")
+    if as_json:
+        skus = [{"sku": one.sku, "barcodes": list(one.barcodes), "dims_mm": one.dims_mm and list(one.dims_mm),
+                 "weight_g": one.weight_g, "upright": one.upright, "max_load_g": one.max_load_g} for one in read.skus]
+        refused = [{"row": one.row, "code": one.reason.code, "sentence": one.reason.sentence} for one in read.refused]
+        click.echo(json.dumps({"cartons": cartons, "skus": skus, "refused": refused}))
+    else:
+        unknown = sum(one.weight_g is None or one.dims_mm is None for one in read.skus)
+        click.echo(f"{len(read.cartons)} cartons, {len(read.skus)} SKUs ({unknown} with unknown size or weight), "
+                   f"{len(read.refused)} rows refused")
+        for one in read.refused:
+            click.echo(f"row {one.row}: {one.reason.sentence} [{one.reason.code}]")
+    if read.refused:
+        raise SystemExit(1)

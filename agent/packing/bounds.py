@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 from itertools import product
+from typing import TYPE_CHECKING
 
-from agent.packing.kinds import Kind
 from agent.packing.model import Carton, Rules, price
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agent.packing.kinds import Kind
 
 SHARES = (0, 2, 3, 4)
 GRID = 240
@@ -93,5 +97,6 @@ def _cover(prices: Sequence[int], rooms: Sequence[int], need: int) -> int:
     steps = [-(-room // step) for room in rooms]
     best = [0]
     for reach in range(1, need // step + 1):
-        best.append(min(cost + best[max(0, reach - room)] for cost, room in zip(prices, steps, strict=True) if room > 0))
+        best.append(min(cost + best[max(0, reach - room)]
+                        for cost, room in zip(prices, steps, strict=True) if room > 0))
     return best[-1]

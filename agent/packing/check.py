@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from agent.packing.model import Item, PackedCarton, Placement, Reason, Rules
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def faults(cartons: Sequence[PackedCarton], items: Sequence[Item], rules: Rules) -> list[Reason]:
@@ -59,11 +62,14 @@ def _geometry(packed: PackedCarton, placements: Sequence[Placement]) -> list[Rea
         low, high = one.pos_mm, tuple(p + d for p, d in zip(one.pos_mm, one.dims_mm, strict=True))
         if min(low) < 0 or any(edge > inner for edge, inner in zip(high, packed.carton.inner_mm, strict=True)):
             found.append(Reason("item.outside", f"{one.sku} reaches out of {packed.carton.id}.", one.sku))
-        for other in placements[at + 1:]:
-            if all(p < q + e and q < p + d for p, d, q, e in zip(one.pos_mm, one.dims_mm, other.pos_mm, other.dims_mm,
-                                                               strict=True)):
-                found.append(Reason("item.overlap", f"{one.sku} and {other.sku} share room.", one.sku))
+        found += [Reason("item.overlap", f"{one.sku} and {other.sku} share room.", one.sku)
+                  for other in placements[at + 1:] if _overlap(one, other)]
     return found
+
+
+def _overlap(one: Placement, other: Placement) -> bool:
+    return all(p < q + e and q < p + d
+               for p, d, q, e in zip(one.pos_mm, one.dims_mm, other.pos_mm, other.dims_mm, strict=True))
 
 
 def _contact_mm2(lower: Placement, upper: Placement) -> int:
@@ -84,7 +90,8 @@ def _resting(placements: Sequence[Placement], weights: dict[str, int], limits: d
         upper = placements[at]
         limit = limits[upper.sku]
         if limit is not None and carried[at] > limit:
-            found.append(Reason("item.load", f"{upper.sku} carries {float(carried[at]):.0f} g, over {limit} g.", upper.sku))
+            found.append(Reason("item.load", f"{upper.sku} carries {float(carried[at]):.0f} g, over {limit} g.",
+                                upper.sku))
         if upper.pos_mm[2] == 0:
             continue
         contacts = [(below, area) for below, lower in enumerate(placements) if (area := _contact_mm2(lower, upper))]

@@ -8,9 +8,12 @@ Lai and Chan 1997; the far-corner rule: Parreno et al. 2008, here measured to th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from agent.packing.model import NO_LIMIT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Space = tuple[int, int, int, int, int, int, int]
 Turn = tuple[float, int, int, int, int, int]
@@ -40,14 +43,16 @@ class Load:
 class Hold:
     """One carton while it is filled. Sizes in mm; `limits`: some item carries less than any load.
 
-    `effort` counts the work done, one for each space tried with one turn (0.25 us on a server core) and more for the rest.
+    `effort` counts the work done: one for each space tried with one turn (0.25 us on a server core), more for the
+    rest.
 
     `cleared`: some item wants clearance. It widens the cell that an item takes; in height the clearances of a stack
     are kept free above it, so that items rest on each other at their true heights.
     """
 
-    __slots__ = ("_cleared", "_height", "_length", "_levels", "_limits", "_room", "_slack", "_support", "_under", "_width",
-                 "effort", "placed", "spaces")
+    __slots__ = (
+        "_cleared", "_height", "_length", "_levels", "_limits", "_room", "_slack", "_support", "_under", "_width",
+        "effort", "placed", "spaces")
 
     def __init__(self, inner_mm: tuple[int, int, int], support_permille: int, *, limits: bool, cleared: bool) -> None:
         self._length, self._width, self._height = inner_mm
@@ -95,10 +100,10 @@ class Hold:
 
     def _best_spot(self, load: Load, turns: Sequence[Turn], small: int,
                    ) -> tuple[Space, int, int, int, Turn, Contact] | None:
-        """Return the spot with the longest diagonal left from the item's far corner to the carton's, less useless gaps."""
+        """Return the spot with the longest diagonal from the item's far corner to the carton's, less useless gaps."""
         length, width, height = self._length, self._width, self._height
         best = WORST
-        found = None
+        found: tuple[Space, int, int, int, Turn, Contact] | None = None
         self.effort += len(self.spaces) * (len(turns) + 3) + 30
         for space in self.spaces:
             x, y, z, _, _, dx, dy = space
@@ -153,8 +158,9 @@ class Hold:
             contact: Contact = []
             for ix, iy, ex, ey, index in touching:
                 if ix < far_x and x < ex and iy < far_y and y < ey:
-                    part = (((ex if ex < far_x else far_x) - (ix if ix > x else x))
-                            * ((ey if ey < far_y else far_y) - (iy if iy > y else y)))
+                    part = (  # min() and max() would cost a call each
+                        ((ex if ex < far_x else far_x) - (ix if ix > x else x))  # noqa: FURB136
+                        * ((ey if ey < far_y else far_y) - (iy if iy > y else y)))  # noqa: FURB136
                     area += part
                     contact.append((index, part))
             if area * 1000 < self._support * long * wide:

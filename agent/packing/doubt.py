@@ -7,12 +7,15 @@ SKU in place of another. Each has a prior and says what difference it would make
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import erfc, exp, pi, sqrt
+from typing import TYPE_CHECKING
 
 from agent.packing.weights import Contents, Expected, Weight, expected, sku_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
 
 ERROR_SHARE = 0.01
 """Parcels with something wrong, before a site knows its own share."""
@@ -120,7 +123,7 @@ def weigh_up(known: Mapping[str, Weight], contents: Contents, gross_g: float, sh
              error_share: float = ERROR_SHARE, scale_sd_g: float = 2.0) -> tuple[Expected, float, list[Suspect]]:
     """Return the expectation, the probability that something is wrong, and the explanations, most likely first.
 
-    Raises Unknown (see `weights`) when the contents name something without a belief.
+    Raises UnknownError (see `weights`) when the contents name something without a belief.
     """
     hope = expected(known, contents, scale_sd_g)
     difference = gross_g - hope.gross_g
@@ -137,7 +140,8 @@ def weigh_up(known: Mapping[str, Weight], contents: Contents, gross_g: float, sh
                              * _normal(difference - weight.grams, hope.variance + weight.variance)))
         found += _strays(Mistake.INSTEAD, sku, difference + weight.grams, hope.variance, shelf,
                          part * WRONG_SHARE / strays)
-    found += _strays(Mistake.EXTRA, None, difference, hope.variance, shelf, error_share * EXTRA_SHARE * (1 - KNOWN_EXTRA) / strays)
+    found += _strays(Mistake.EXTRA, None, difference, hope.variance, shelf,
+                     error_share * EXTRA_SHARE * (1 - KNOWN_EXTRA) / strays)
     other = error_share * OTHER_SHARE / OTHER_RANGE_G
     total = right + other + sum(suspect.probability for suspect in found)
     found = [replace(suspect, probability=suspect.probability / total) for suspect in found]
@@ -190,8 +194,8 @@ class Alertness:
                 return rung
         return LADDER[-1]
 
-    def after(self, wrong: float, settled_right: bool | None = None) -> Alertness:
-        """Return the alertness after a parcel: its probability of being wrong, and the packer's word if there is one."""
+    def after(self, wrong: float, *, settled_right: bool | None = None) -> Alertness:
+        """Return the alertness after a parcel that was wrong with this probability, or as the packer settled it."""
         cost = 1.0 - wrong if settled_right is None else float(settled_right)
         gain = max(MEMORY, 1 / (self.parcels + 1))
         shares = tuple(share + gain * ((cost if wrong > rung else 0.0) - share)
@@ -229,7 +233,7 @@ class Vouching:
 def vouching(known: Mapping[str, Weight], contents: Contents, scale_sd_g: float = 2.0) -> Vouching:
     """Return which SKUs one missing unit of which the scale would notice, and which are to be scanned instead.
 
-    Raises Unknown when the contents name something without a belief.
+    Raises UnknownError when the contents name something without a belief.
     """
     hope = expected(known, contents, scale_sd_g)
     sure = {sku: hope.armed and known[sku_key(sku)].grams >= SURE_SD * hope.sd_g for sku in contents.units}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 from agent.packing.model import Carton, Item, Reason, Triple
 
@@ -15,6 +16,10 @@ LONGEST_MM = 5_000
 HEAVIEST_G = 1_000_000
 DEAREST_CENTS = 10_000_000
 MOST_OF_ONE = 10_000
+
+
+class IntakeError(ValueError):
+    """A whole file is not of the shape that it should have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,7 @@ def whole(value: object, low: int, high: int) -> int | None:
     """Return a whole number from `low` to `high`, else None. `12.0` is whole; `true`, text and 12.5 are not."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    if value != value or value in (float("inf"), float("-inf")) or value != int(value):  # noqa: PLR0124 (NaN)
+    if not isfinite(value) or value != int(value):
         return None
     return int(value) if low <= value <= high else None
 
@@ -49,7 +54,7 @@ def sizes(value: object, what: str, about: str) -> Triple | Reason:
     """Return three edges in whole mm, each from 1 to 5,000, or the reason why not."""
     if value is None:
         return Reason("item.size-unknown", f"The size of {about} is unknown: measure it, or send dims.", about)
-    if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 3:  # noqa: PLR2004 (three axes)
+    if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 3:
         return Reason("size.three-edges", f"{what} of {about} must be three edges: length, width, height.", about)
     edges = [whole(edge, 1, LONGEST_MM) for edge in value]
     if any(edge is None for edge in edges):
@@ -78,7 +83,8 @@ def read_carton(raw: object) -> Carton | Reason:
     stock = whole(raw.get("stock"), 0, 1 << 40) if raw.get("stock") is not None else None
     for key, value in (("tare_g", tare_g), ("max_weight_g", max_gross_g), ("cost", cost_cents)):
         if value is None:
-            return Reason("carton.number", f"Carton {name}: {key} must be a whole number, not {raw.get(key)!r:.20}.", name)
+            return Reason("carton.number", f"Carton {name}: {key} must be a whole number, not {raw.get(key)!r:.20}.",
+                          name)
     if raw.get("stock") is not None and stock is None:
         return Reason("carton.number", f"Carton {name}: stock must be a whole number or absent.", name)
     return Carton(name, inner, outer, tare_g or 0, max_gross_g or 0, cost_cents or 0, stock)
@@ -100,20 +106,19 @@ def read_catalogue(name: str, raw: object) -> Catalogue:
 def read_catalogues(raw: object) -> dict[str, Catalogue]:
     """Return the catalogues of a `{"catalogues": [{"id", "cartons"}]}` file by id.
 
-    Raises ValueError when the file is not of that shape.
+    Raises IntakeError when the file is not of that shape.
     """
     listed = raw.get("catalogues") if isinstance(raw, Mapping) else None
     if not isinstance(listed, Sequence) or isinstance(listed, str):
-        msg = 'no list under "catalogues"'
-        raise ValueError(msg)  # noqa: TRY004 (the file's content, not a type of ours)
+        raise IntakeError('no list under "catalogues"')
     found: dict[str, Catalogue] = {}
     for one in listed:
         if not isinstance(one, Mapping) or not isinstance(one.get("id"), str):
-            msg = "a catalogue without an id (text)"
-            raise ValueError(msg)
+            raise IntakeError("a catalogue without an id (text)")
         name = one["id"]
         if name in found:
-            found[name] = Catalogue(name, (), (Reason("catalogue.duplicate", f"Catalogue {name} is given twice.", name),))
+            twice = Reason("catalogue.duplicate", f"Catalogue {name} is given twice.", name)
+            found[name] = Catalogue(name, (), (twice,))
         else:
             found[name] = read_catalogue(name, one.get("cartons"))
     return found

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from agent.packing.construct import Load
 from agent.packing.model import NO_LIMIT, Item, Placement, Rules, Triple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,8 @@ class Kind:
         length, width, height = self.dims_mm
         turned = {(length, width, height), (width, length, height)}
         if not self.upright:
-            turned |= {(length, height, width), (height, length, width), (width, height, length), (height, width, length)}
+            turned |= {(length, height, width), (height, length, width)}
+            turned |= {(width, height, length), (height, width, length)}
         clear = self.clearance_mm
         return sorted(t for t in turned if all(edge + clear <= inner for edge, inner in zip(t, inner_mm, strict=True)))
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from agent.packing.bounds import fill_of
 from agent.packing.construct import Hold, Load, Placed, Turn
-from agent.packing.model import Carton, Rules
 
 if TYPE_CHECKING:
     from agent.packing.chance import Chance
     from agent.packing.kinds import Kind
+    from agent.packing.model import Carton, Rules
 
 FILL_HOPE = 6.0
 LEFT_HOPE = 4.0
@@ -110,7 +110,8 @@ class Shop:
             while to_go:
                 wanted = to_go
                 if not whole:
-                    wanted = min(wanted, spare_mm3 // volume, spare_g * 1000 // load.weight_mg if load.weight_mg else wanted)
+                    by_weight = spare_g * 1000 // load.weight_mg if load.weight_mg else wanted
+                    wanted = min(wanted, spare_mm3 // volume, by_weight)
                 done = hold.put(kind, wanted, load, turns, axes, rest_mm) if wanted > 0 and hold.spaces else 0
                 if not done:
                     failed = kind if failed < 0 else failed

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.packing.construct import Placed, Turn
 from agent.packing.model import Carton, price
 from agent.packing.search import BLOCK_AXES, Budget, Shop, Step, favouring, weighted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from agent.packing.chance import Chance
+    from agent.packing.construct import Placed, Turn
 
 
 MIX_FOCUS = 3
@@ -105,9 +106,8 @@ class Several:
             return False
         at, known, _ = open_for[chance.weighted([worth for _, _, worth in open_for])]
         turns = self._turns[at][0]
-        steps: list[Step] = []
-        for most in (1 + int(chance.unit() * known), 1 + int(chance.unit() * known), shop.counts[0]):
-            steps.append((0, most, favouring(turns, int(chance.unit() * len(turns)))))
+        groups = (1 + int(chance.unit() * known), 1 + int(chance.unit() * known), shop.counts[0])
+        steps: list[Step] = [(0, most, favouring(turns, int(chance.unit() * len(turns)))) for most in groups]
         fill = shop.fill(self._cartons[at], steps, shop.counts, chance.pick(BLOCK_AXES), budget, whole=False)
         if len(fill.placed) <= known:
             return False
@@ -115,7 +115,7 @@ class Several:
         return True
 
     def exact(self, below: int | None) -> list[Contents] | None:
-        """For one kind only: the cheapest cover of the count by what the cartons are known to hold, if it is cheaper."""
+        """For one kind only: the cheapest cover of the count by what cartons are known to hold, if it is cheaper."""
         need = self._shop.counts[0]
         best = [(max(pool, key=lambda one: one.units), self._prices[at]) for at, pool in enumerate(self._pool) if pool]
         costs = [0]
@@ -130,12 +130,12 @@ class Several:
         chosen: list[Contents] = []
         reach = need
         while reach > 0:
-            one = taken[reach]
-            if one is None:
+            last = taken[reach]
+            if last is None:
                 return None
-            count = min(reach, one.units[0])
-            chosen.append(Contents(one.carton, (count,), one.placed[:count]))
-            reach -= one.units[0]
+            count = min(reach, last.units[0])
+            chosen.append(Contents(last.carton, (count,), last.placed[:count]))
+            reach -= last.units[0]
         return chosen
 
     def _least(self, left: Sequence[int]) -> int:
@@ -189,7 +189,8 @@ class Several:
         weight_g = sum(count * weight for count, weight in zip(filled.units, self._weights, strict=True))
         for cheaper in range(at):
             if stock[cheaper] > 0 and self._allows(cheaper, volume, weight_g):
-                shrunk = self._known(cheaper, filled.units) or self._pack(cheaper, filled.units, chance, budget, whole=True)
+                shrunk = (self._known(cheaper, filled.units)
+                          or self._pack(cheaper, filled.units, chance, budget, whole=True))
                 if shrunk is not None:
                     return shrunk
         return filled

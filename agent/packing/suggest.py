@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from agent.packing.bounds import cover_bound, holds_each, may_hold_all, proven_too_small
 from agent.packing.chance import Chance
@@ -15,8 +15,11 @@ from agent.packing.model import Carton, Item, PackedCarton, Plan, Reason, Rules,
 from agent.packing.search import Budget, Shop, Try
 from agent.packing.several import Contents, Several
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
 EFFORT_PER_MS = 3100
-"""Less effort than a server core spends in a millisecond (about 4,000, measured), so that it ends before the deadline."""
+"""Less than a server core spends in a millisecond (about 4,000, measured): the effort ends before the deadline."""
 CACHE_LIMIT = 512
 MOST_UNITS = 1000
 FIRST_ROUNDS = 8
@@ -219,8 +222,12 @@ def _renamed(plan: Plan, kinds: Sequence[Kind]) -> Plan:
             names.placement((int(one.sku), *one.pos_mm, *one.dims_mm)) for one in packed.placements))
             for packed in cartons)
 
-    reasons = tuple(reason if reason.code != "item.too-big" else replace(
-        reason, about=kinds[int(reason.about)].lots[0][0],
-        sentence=reason.sentence.replace(reason.about, kinds[int(reason.about)].lots[0][0], 1)) for reason in plan.reasons)
+    def about(reason: Reason) -> Reason:
+        if reason.code != "item.too-big":
+            return reason
+        sku = kinds[int(reason.about)].lots[0][0]
+        return replace(reason, about=sku, sentence=reason.sentence.replace(reason.about, sku, 1))
+
+    reasons = tuple(map(about, plan.reasons))
     runner_up = None if plan.runner_up is None else named([plan.runner_up])[0]
     return replace(plan, cartons=named(plan.cartons), runner_up=runner_up, reasons=reasons)

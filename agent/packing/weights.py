@@ -13,9 +13,12 @@ parcel in one transaction.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import sqrt
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 FILL = "fill"
 """Key of the fill, in g per litre of void."""
@@ -48,10 +51,12 @@ class Weight:
 
 
 def sku_key(sku: str) -> str:
+    """Return the key of a SKU's weight."""
     return f"sku:{sku}"
 
 
 def carton_key(carton: str) -> str:
+    """Return the key of a carton's tare."""
     return f"carton:{carton}"
 
 
@@ -95,7 +100,7 @@ class Expected:
         return sqrt(self.variance)
 
 
-class Unknown(LookupError):
+class UnknownError(LookupError):
     """A key of the contents has no `Weight` yet; give it its first sight before asking."""
 
 
@@ -105,7 +110,7 @@ def _terms(known: Mapping[str, Weight], contents: Contents) -> list[tuple[str, f
     wanted += [(carton_key(contents.carton), 1.0), (FILL, contents.void_l), (CONSTANT, 1.0)]
     missing = [key for key, _ in wanted if key not in known]
     if missing:
-        raise Unknown(missing[0])
+        raise UnknownError(missing[0])
     return [(key, times, known[key]) for key, times in wanted]
 
 
@@ -121,7 +126,7 @@ def _noise(key: str, times: float, weight: Weight) -> float:
 def expected(known: Mapping[str, Weight], contents: Contents, scale_sd_g: float = 2.0) -> Expected:
     """Return what a parcel with these contents should weigh.
 
-    Raises Unknown when the contents name something without a belief.
+    Raises UnknownError when the contents name something without a belief.
     """
     terms = _terms(known, contents)
     gross_g = sum(times * weight.grams for _, times, weight in terms)
@@ -139,7 +144,7 @@ def learn(known: Mapping[str, Weight], contents: Contents, gross_g: float, scale
     than 3.5 sd off teaches nothing, but opens again the beliefs it may be about: SKUs hardly seen yet at once, old
     ones after three surprises in a row (a new packaging).
 
-    Raises Unknown as `expected` does.
+    Raises UnknownError as `expected` does.
     """
     terms = _terms(known, contents)
     hope = expected(known, contents, scale_sd_g)

@@ -56,13 +56,13 @@ class Site:
     def _catalogue(self, grams: float, *, clean: bool) -> float | None:
         chance = self.chance
         if clean:
-            return grams * chance.gauss(1, 0.005)
+            return float(grams * chance.gauss(1, 0.005))
         draw = chance.random()
         if draw < 0.65:
-            return grams * chance.gauss(1, 0.007)
+            return float(grams * chance.gauss(1, 0.007))
         if draw < 0.85:
-            return grams * chance.gauss(1, 0.05)
-        return max(1.0, grams * chance.gauss(1, 0.20)) if draw < 0.95 else None
+            return float(grams * chance.gauss(1, 0.05))
+        return max(1.0, float(grams * chance.gauss(1, 0.20))) if draw < 0.95 else None
 
     def order(self) -> dict[int, int]:
         lines = min(self.chance.choice((1, 1, 1, 2, 2, 2, 3, 3, 4, 6)), SKUS)
@@ -79,13 +79,13 @@ class Site:
                 return at, room - litres
         return len(CARTON_LITRES) - 1, max(CARTON_LITRES[-1] - litres, 0.0)
 
-    def gross(self, units: dict[int, int], carton: int, void_l: float) -> float:
+    def gross(self, units: dict[int, int], carton: int, void_l: float) -> int:
         chance = self.chance
         grams = sum(chance.gauss(self.true_g[sku], self.true_g[sku] * self.cv[sku])
                     for sku, count in units.items() for _ in range(count))
         grams += self.tare_g[carton] * chance.gauss(1, 0.01)
         grams += void_l * self.fill_g_per_l * max(chance.gauss(1, 0.3), 0.1) + chance.gauss(22.0, 1.5)
-        return SCALE_STEP_G * round(grams / SCALE_STEP_G)
+        return SCALE_STEP_G * int(grams / SCALE_STEP_G + 0.5)
 
     def mispack(self, units: dict[int, int]) -> tuple[dict[int, int], int]:
         """What is really in a wrong parcel, and the SKU that a packer should look at first."""
@@ -136,8 +136,8 @@ class Tally:
             f"{'learned weights':24}{self.false_share:>14.2%}{self.found_share:>9.1%}{self.named_share:>13.1%}",
             f"{'catalogue, 2 % or 20 g':24}{self.fixed_false / self.right:>14.2%}{self.fixed_found / self.wrong:>9.1%}",
             f"predicted gross off by: median {median(self.off):.2%}, p95 {off[94]:.2%}",
-            f"weight bracket: {self.brackets_waited / self.right:.1%} of the labels wait; of all, "
-            f"{self.brackets_wrong / self.right:.3%} are printed in the wrong one",
+            (f"weight bracket: {self.brackets_waited / self.right:.1%} of the labels wait; of all, "
+             f"{self.brackets_wrong / self.right:.3%} are printed in the wrong one"),
             f"one learning step: median {median(self.step_ms):.3f} ms CPU",
         ))
 
@@ -234,7 +234,8 @@ def main() -> None:
     ceiling = Tally()
     for seed in range(asked.seed, asked.seed + asked.sites):
         run_site(seed, min(asked.parcels, 2000), asked.tests, ceiling, clean=asked.clean, perfect=True)
-    print(f"{'with true weights':24}{ceiling.false_share:>14.2%}{ceiling.found_share:>9.1%}{ceiling.named_share:>13.1%}")
+    print(f"{'with true weights':24}{ceiling.false_share:>14.2%}{ceiling.found_share:>9.1%}"
+          f"{ceiling.named_share:>13.1%}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,157 @@
+"""A carton and what is in it, drawn in isometric projection: flat faces for any pen, and SVG text.
+
+Seen from the right front above: x runs down to the right, y down to the left, z up. The corner 0, 0, 0 is the one
+at the back. Nothing here draws pixels; `agent.papers` does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from math import cos, pi, sin
+from typing import TYPE_CHECKING
+
+from agent.packing.steps import in_packing_order
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agent.packing.model import PackedCarton, Placement, Triple
+
+Point = tuple[float, float]
+
+COS, SIN = cos(pi / 6), sin(pi / 6)
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """A filled polygon in mm of the drawing, y down. `tone`: 0 black to 255 white; `marked`: the item in question."""
+
+    points: tuple[Point, ...]
+    tone: int
+    marked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """A short text, centred at a point."""
+
+    at: Point
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """Everything on one picture, in the order to draw it: edges behind, shapes, edges in front.
+
+    A caption follows its own item's faces, so that what stands before the item hides it.
+    """
+
+    width: float
+    height: float
+    behind: tuple[tuple[Point, Point], ...]
+    shapes: tuple[Face | Caption, ...]
+    front: tuple[tuple[Point, Point], ...]
+
+
+TOP_TONE, FRONT_TONE, SIDE_TONE = 245, 215, 185
+
+
+def _flat(x: float, y: float, z: float, inner_mm: Triple) -> Point:
+    """Project a point; the drawing of the whole carton starts at 0, 0."""
+    return (x - y + inner_mm[1]) * COS, (x + y) * SIN + inner_mm[2] - z
+
+
+def back_to_front(placements: Sequence[Placement]) -> list[Placement]:
+    """Return the units so that none hides one that comes later.
+
+    Two boxes that a plane along an axis parts either hide each other in one way only or not at all in this
+    projection, so that the order between each two is known; among three it can only go round in rare cases, and then
+    the one furthest back goes first.
+    """
+    left = list(placements)
+    ordered: list[Placement] = []
+    while left:
+        free = [one for one in left if not any(other is not one and _behind(other, one) for other in left)]
+        one = min(free or left, key=lambda one: sum(one.pos_mm))
+        left.remove(one)
+        ordered.append(one)
+    return ordered
+
+
+def _behind(one: Placement, other: Placement) -> bool:
+    """Say whether `one` must be drawn before `other`: a plane parts them, and `one` is on its far side."""
+    far = any(p + d <= q for p, d, q in zip(one.pos_mm, one.dims_mm, other.pos_mm, strict=True))
+    near = any(q + e <= p for p, q, e in zip(one.pos_mm, other.pos_mm, other.dims_mm, strict=True))
+    return far and not near
+
+
+def _faces(one: Placement, inner_mm: Triple, *, marked: bool) -> list[Face]:
+    x, y, z = one.pos_mm
+    ex, ey, ez = (p + d for p, d in zip(one.pos_mm, one.dims_mm, strict=True))
+    corners = (
+        (TOP_TONE, ((x, y, ez), (ex, y, ez), (ex, ey, ez), (x, ey, ez))),
+        (FRONT_TONE, ((x, ey, z), (ex, ey, z), (ex, ey, ez), (x, ey, ez))),
+        (SIDE_TONE, ((ex, y, z), (ex, ey, z), (ex, ey, ez), (ex, y, ez))))
+    return [Face(tuple(_flat(*point, inner_mm) for point in points), tone, marked) for tone, points in corners]
+
+
+def draw(packed: PackedCarton, upto: int | None = None, marked: int = 1) -> Drawing:
+    """Return the carton with its first `upto` units in packing order (None: all), the last `marked` of them marked."""
+    inner = length, width, height = packed.carton.inner_mm
+    ordered = in_packing_order(packed.placements)
+    shown = ordered if upto is None else ordered[:upto]
+    new = {id(one) for one in shown[max(len(shown) - marked, 0):]} if upto is not None else set()
+    numbers = {id(one): at + 1 for at, one in enumerate(ordered)}
+    shapes: list[Face | Caption] = []
+    for one in back_to_front(shown):
+        shapes += _faces(one, inner, marked=id(one) in new)
+        x, y, z = one.pos_mm
+        long, wide, high = one.dims_mm
+        if min(long, wide) >= max(inner) / 14:
+            shapes.append(Caption(_flat(x + long / 2, y + wide / 2, z + high, inner), str(numbers[id(one)])))
+
+    def edge(a: Triple, b: Triple) -> tuple[Point, Point]:
+        return _flat(*a, inner), _flat(*b, inner)
+
+    behind = (edge((0, 0, 0), (length, 0, 0)), edge((0, 0, 0), (0, width, 0)), edge((0, 0, 0), (0, 0, height)))
+    front = (edge((length, 0, 0), (length, width, 0)), edge((0, width, 0), (length, width, 0)),
+             edge((0, 0, height), (length, 0, height)), edge((0, 0, height), (0, width, height)),
+             edge((length, 0, 0), (length, 0, height)), edge((0, width, 0), (0, width, height)),
+             edge((length, width, 0), (length, width, height)), edge((length, 0, height), (length, width, height)),
+             edge((0, width, height), (length, width, height)))
+    return Drawing((length + width) * COS, (length + width) * SIN + height, behind, tuple(shapes), front)
+
+
+def svg(drawing: Drawing, title: str, words: Sequence[str] = (), width_px: int = 420) -> str:
+    """Return a drawing as the text of an SVG file with its words below it."""
+    scale = width_px / (drawing.width * 1.04)
+    margin = drawing.width * 0.02
+    size = 15 / scale
+    below = drawing.height + 2 * margin + size * 1.4 * len(words)
+    parts = [
+        (f'<svg xmlns="http://www.w3.org/2000/svg" width="{width_px}" height="{below * scale:.0f}" '
+         f'viewBox="{-margin:.1f} {-margin:.1f} {drawing.width + 2 * margin:.1f} {below:.1f}">'),
+        f"<title>{escape(title)}</title>",
+        f'<g fill="none" stroke="#888" stroke-width="{1.2 / scale:.2f}" stroke-dasharray="{4 / scale:.1f}">',
+        *(_line(*edge) for edge in drawing.behind), "</g>",
+        (f'<g stroke="#222" stroke-width="{1.2 / scale:.2f}" stroke-linejoin="round" font-family="sans-serif" '
+         f'font-size="{size:.1f}" text-anchor="middle">')]
+    for shape in drawing.shapes:
+        if isinstance(shape, Caption):
+            x, y = shape.at
+            parts.append(f'<text x="{x:.1f}" y="{y + size / 3:.1f}" stroke="none">{escape(shape.text)}</text>')
+            continue
+        tone = shape.tone
+        fill = f"rgb({tone},{tone * 7 // 10},60)" if shape.marked else f"rgb({tone},{tone},{tone})"
+        points = " ".join(f"{x:.1f},{y:.1f}" for x, y in shape.points)
+        parts.append(f'<polygon points="{points}" fill="{fill}"/>')
+    parts += ["</g>", f'<g fill="none" stroke="#444" stroke-width="{1.6 / scale:.2f}">',
+              *(_line(*edge) for edge in drawing.front), "</g>", f'<g font-family="sans-serif" font-size="{size:.1f}">']
+    parts += [f'<text x="0" y="{drawing.height + margin + size * 1.4 * (at + 1):.1f}">{escape(line)}</text>'
+              for at, line in enumerate(words)]
+    return "\n".join([*parts, "</g>", "</svg>", ""])
+
+
+def _line(start: Point, end: Point) -> str:
+    return f'<line x1="{start[0]:.1f}" y1="{start[1]:.1f}" x2="{end[0]:.1f}" y2="{end[1]:.1f}"/>'
