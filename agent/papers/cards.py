@@ -58,8 +58,8 @@ def command_cards(cartons: Iterable[str] = ()) -> list[Card]:
 def cards(shown: Iterable[tuple[Card, str]], media: Media, fonts: Fonts, language: str = "en") -> Paper:
     """Return a page for each card and its caption (a name on a badge, else empty).
 
-    A DataMatrix of up to 14 dots a module for the camera, words in the language and in English, and on endless media the
-    same code as bars for a hand scanner. Raises PaperError `paper.media-mismatch` or `paper.code-too-wide`.
+    A DataMatrix of up to 14 dots a module for the camera, words in the language and in English, and on endless media
+    the same code as bars for a hand scanner. Raises PaperError `paper.media-mismatch` or `paper.code-too-wide`.
     """
     if media.dots_w < _NARROWEST or media.max_l < _SHORTEST:
         raise PaperError(

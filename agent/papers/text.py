@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # Marks and overrides of direction, byte order mark, soft hyphen: a field's letters give its one direction.
 _STRIPPED = {*range(0x200E, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x061C, 0xFEFF, 0x00AD, 0x2060}
 ZWSP, ZWNJ, ZWJ = "\u200b", "\u200c", "\u200d"
 _BLANKS = frozenset("\t\n\r\v\f\u2028\u2029\u3000 ")
-_VIRAMA = 9
+_VIRAMA, _WORD = 9, 3
 _NO_START = frozenset(
     "、。，．・：；？！）］｝〕〉》」』】ー々〻ゝゞヽヾぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ％゛゜”’…‥"
     ",.:;?!)]}%°"
@@ -97,6 +101,23 @@ def may_break(before: str, after: str) -> bool:
     if first in _NO_START or last in _NO_END:
         return False
     return is_cjk(before[0]) or is_cjk(first)
+
+
+def break_places(units: Sequence[str]) -> frozenset[int]:
+    """Return the indexes of the clusters with which a new line may begin.
+
+    A hyphen ends a line only between two parts of three letters and more: Saint-Rémy, not USB-C.
+
+    >>> sorted(break_places(list("Saint-Rémy, USB-C")))
+    [6, 12]
+    """
+    places = {at for at in range(1, len(units)) if may_break(units[at - 1], units[at])}
+    return frozenset(at for at in places if units[at - 1][-1] not in _HYPHENS or _stands_between_words(units, at))
+
+
+def _stands_between_words(units: Sequence[str], at: int) -> bool:
+    before, after = units[max(0, at - 1 - _WORD) : at - 1], units[at : at + _WORD]
+    return all(len(part) == _WORD and all(unit[0].isalpha() for unit in part) for part in (before, after))
 
 
 def needs_shaping(character: str) -> bool:

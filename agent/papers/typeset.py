@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from agent.papers import bidi, thai
 from agent.papers.page import Box, PaperError, PaperWarning, points
-from agent.papers.text import ZWJ, ZWNJ, ZWSP, clean, clusters, leading, may_break, named, needs_shaping
+from agent.papers.text import ZWJ, ZWNJ, ZWSP, break_places, clean, clusters, leading, named, needs_shaping
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,13 +66,13 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class _Paragraph:
-    """A paragraph in clusters: the face, level and reference advance of each; which ones begin a Thai word."""
+    """A paragraph in clusters: face, level, reference advance of each; which ones may begin a line."""
 
     units: tuple[str, ...]
     faces: tuple[Face, ...]
     levels: tuple[int, ...]
     advances: tuple[float, ...]
-    words: frozenset[int]
+    breaks: frozenset[int]
     rtl: bool
 
 
@@ -221,9 +221,9 @@ class Typesetter:
             for unit in units:
                 starts.append(starts[-1] + len(unit))
             words = thai.word_breaks(text)
-            begins = frozenset(index for index, at in enumerate(starts[:-1]) if at in words)
+            breaks = break_places(units) | {index for index, at in enumerate(starts[:-1]) if at in words}
             at_starts = tuple(levels[at] for at in starts[:-1])
-            self._paragraphs[key] = _Paragraph(tuple(units), tuple(faces), at_starts, tuple(advances), begins, rtl)
+            self._paragraphs[key] = _Paragraph(tuple(units), tuple(faces), at_starts, tuple(advances), breaks, rtl)
         return self._paragraphs[key]
 
     def _face(self, character: str, language: str, weight: Weight = "bold") -> Face | None:
@@ -300,7 +300,7 @@ def _spans(paragraph: _Paragraph, width: float) -> list[tuple[int, int]]:
     spans: list[tuple[int, int]] = []
     first, at, used, opportunity = 0, 0, 0.0, 0
     while at < len(units):
-        if at > first and (at in paragraph.words or may_break(units[at - 1], units[at])):
+        if at > first and at in paragraph.breaks:
             opportunity = at
         if units[at] != " " and used + advances[at] > width and at > first:
             cut = opportunity if opportunity > first else at
