@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from agent.vision.barcodes_decoders import Corners, Read
 
 _GTIN_CARRIERS = RETAIL | {"ITF"}
+_TRUSTED = {"regions", "bands", "grey"}
+"""Looks at a rectified code, enlarged or averaged: they do not make the misreads of a whole picture's scan lines."""
 _PIECES = RETAIL | {"ITF", "Codabar", "Code39", "Code93"}
 """Symbologies as which pieces of another code can be read."""
 
@@ -124,6 +126,6 @@ def _why_not(
     looks = {other.stage for other in place if key(other) == key(read)}
     return (
         ""
-        if len(looks) > 1 or looks & {"regions", "bands"}
+        if len(looks) > 1 or looks & _TRUSTED
         else "only one look read it, and a retail code's check digit alone proves nothing"
     )

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agent.vision.barcodes_decoders import read_zbar, read_zxing
+from agent.vision.barcodes_decoders import Read, read_zbar, read_zxing
 from agent.vision.barcodes_regions import TENSOR_SIDE_PX, lattice_angle, linear_regions, matrix_regions, tensor
+from agent.vision.barcodes_retail import read_retail
 from agent.vision.barcodes_symbologies import RETAIL
 from agent.vision.barcodes_views import bands, contrast, enlarged, rectified, sharpened, turned, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from agent.vision.barcodes_decoders import Read
     from agent.vision.barcodes_regions import Blob, Tensor
-    from agent.vision.barcodes_views import Grey, Quad
+    from agent.vision.barcodes_views import Grey, Quad, View
 
 FAST_MATRIX_PX = 4_000_000
 """Above this size the fast look leaves matrix codes to the blobs: they would take most of a still's time."""
@@ -133,6 +133,32 @@ def _contrast(picture: Picture) -> Iterator[list[Read]]:
     yield read_zxing(contrast(whole(picture.grey), "contrast"), picture.linear, rotate=True)
 
 
+def _grey(picture: Picture) -> Iterator[list[Read]]:
+    """EAN-13 and UPC-A from grey values, where too few pixels a module leave no edges to find."""
+    if not picture.linear & {"EAN13", "UPCA"}:
+        return
+    for quad in linear_regions(picture.tensor):
+        if not picture.settled(quad) and (strip := rectified(picture.grey, quad, "grey")) is not None:
+            yield _grey_rows(picture, strip)
+
+
+def _grey_rows(picture: Picture, strip: View) -> list[Read]:
+    height, width = strip.pixels.shape
+    for top, bottom in ((0.1, 0.9), (0.1, 0.37), (0.37, 0.63), (0.63, 0.9)):
+        rows = strip.pixels[int(top * height) : max(int(top * height) + 1, int(bottom * height))]
+        found = read_retail(rows.mean(axis=0))
+        if found is None:
+            continue
+        symbology = "UPCA" if found.digits[0] == "0" and "UPCA" in picture.linear else "EAN13"
+        if symbology not in picture.linear:
+            return []
+        left, right = found.left * width, found.right * width
+        corners = strip.in_picture([(left, 0), (right, 0), (right, height), (left, height)])
+        text = found.digits[1:] if symbology == "UPCA" else found.digits
+        return [Read(text, found.digits.encode(), symbology, "]E0", corners, "grey")]
+    return []
+
+
 def _enlarged(picture: Picture) -> Iterator[list[Read]]:
     if picture.matrix and picture.grey.size <= ENLARGED_PX:
         yield read_zxing(sharpened(enlarged(picture.grey, 1.5, "enlarged"), 1.5), picture.matrix, rotate=True)
@@ -153,6 +179,7 @@ LOOKS: tuple[Callable[[Picture], Iterator[list[Read]]], ...] = (
     _closer,
     _blobs,
     _contrast,
+    _grey,
     _enlarged,
     _every,
     _zbar,

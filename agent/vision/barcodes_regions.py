@@ -7,6 +7,7 @@ point the same way, as in a linear code, and two where they point both ways, as 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import cv2
@@ -84,14 +85,30 @@ def linear_regions(field: Tensor, *, most: int = 6, least_cells: int = 18) -> li
     mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)), np.uint8)
     mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)), np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
-    quads: list[Quad] = []
-    for i in sorted(range(1, count), key=lambda i: -stats[i, cv2.CC_STAT_AREA])[:most]:
-        if stats[i, cv2.CC_STAT_AREA] < least_cells:
-            break
-        quad = _quad(np.nonzero(labels == i), field)
-        if quad is not None:
-            quads.append(quad)
-    return quads
+    largest = sorted(range(1, count), key=lambda i: -stats[i, cv2.CC_STAT_AREA])[:most]
+    parts = [np.nonzero(labels == i) for i in largest if stats[i, cv2.CC_STAT_AREA] >= least_cells]
+    quads = [_quad(part, field) for part in parts]
+    # A blurred code, or one under glare, comes in pieces; pieces in one line are tried together too.
+    for a, b in combinations(range(len(parts)), 2):
+        one, other = quads[a], quads[b]
+        if one is not None and other is not None and _in_line(one, other):
+            both = tuple(np.concatenate(pair) for pair in zip(parts[a], parts[b], strict=True))
+            quads.append(_quad(both, field))
+    return [quad for quad in quads if quad is not None]
+
+
+def _in_line(one: Quad, other: Quad) -> bool:
+    """Whether two quadrilaterals look like pieces of one code: same direction, same rows, not far apart."""
+    first, second = (quad[1] + quad[2] - quad[0] - quad[3] for quad in (one, other))
+    lengths = float(np.hypot(*first)) / 2, float(np.hypot(*second)) / 2
+    if abs(float(first @ second)) < 0.97 * 4 * lengths[0] * lengths[1]:
+        return False
+    along = first / (2 * lengths[0])
+    apart = other.mean(axis=0) - one.mean(axis=0)
+    beside = abs(float(along[0] * apart[1] - along[1] * apart[0]))
+    height = float(np.linalg.norm(one[3] - one[0] + one[2] - one[1])) / 2
+    gap = abs(float(along @ apart)) - sum(lengths) / 2
+    return beside < 0.4 * height and gap < 0.5 * max(lengths)
 
 
 def _quad(cells: tuple[NDArray[np.int64], ...], field: Tensor) -> Quad | None:
