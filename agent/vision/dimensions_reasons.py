@@ -39,6 +39,9 @@ SCORE = 0.50
 RMS_PX = 1.2
 FOREIGN = 0.03
 UNEXPLAINED = 0.08
+WEAKEST, WEAKEST_OF_MANY = 0.36, 0.20
+HOLLOW = 0.22
+LOWEST_MM = 15.0
 RIVAL = 0.04
 RIVAL_MM = 4.0
 U95_MM = 6.0
@@ -60,10 +63,15 @@ def objection(views: Sequence[Evidence], found: Sequence[Answer], u95_mm: Points
         return "dimensions.partial"
     if max(mark.foreign for mark in best.marks) > FOREIGN:
         return "dimensions.foreign"
-    if best.score < SCORE or max(mark.rms_px for mark in best.marks) > RMS_PX:
+    if best.score < SCORE or max(mark.rms_px for mark in best.marks) > RMS_PX or best.box[5] < LOWEST_MM:
         return "dimensions.not-a-box"
     if max(mark.unexplained for mark in best.marks) > UNEXPLAINED:
         return "dimensions.foreign"
+    # one wrong edge is a wrong size; a second camera leaves no room for one
+    if min(mark.weakest for mark in best.marks) < (WEAKEST if len(views) == 1 else WEAKEST_OF_MANY):
+        return "dimensions.uncertain"
+    if len(views) == 1 and best.marks[0].hollow > HOLLOW:
+        return "dimensions.uncertain"
     for other in found[1:]:
         if other.score > best.score - RIVAL and np.abs(other.sides - best.sides).max() > RIVAL_MM:
             return "dimensions.ambiguous"
