@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import hashlib
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from msgspec import Meta
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Row = tuple[float, float, float]
 
@@ -28,3 +32,19 @@ class CameraCalibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """How round a carton's edges are: board folds about as round as it is thick, or what the reference carton gave."""
     record: str = ""
     """SHA-256 of the calibration record that these figures come from; empty for a guess."""
+
+
+class _Record(msgspec.Struct):
+    """The part of a calibration record that the daemon needs."""
+
+    calibration: CameraCalibration
+
+
+def read_calibration(path: Path) -> CameraCalibration:
+    """Return the calibration of a record that `packbench calibrate camera` wrote, with the record's hash.
+
+    Raises OSError when the file cannot be read and msgspec.DecodeError when it is no such record.
+    """
+    content = path.read_bytes()
+    found = msgspec.json.decode(content, type=_Record).calibration
+    return msgspec.structs.replace(found, record=hashlib.sha256(content).hexdigest())

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
     from agent.vision.dimensions import Refused
     from firmware_config.camera import CameraCalibration
+    Picture = NDArray[np.uint8]
 
 GOOD, BAD = (80, 220, 60), (60, 90, 240)
 
 
-def drawn(picture: NDArray[np.uint8], calibration: CameraCalibration, answer: Dimensions | Refused) -> NDArray[np.uint8]:
+def drawn(picture: Picture, calibration: CameraCalibration, answer: Dimensions | Refused) -> Picture:
     """Return the picture with the box's visible edges and its size, or the reason for none."""
     canvas = picture.copy()
     good = isinstance(answer, Dimensions)
@@ -33,7 +34,8 @@ def drawn(picture: NDArray[np.uint8], calibration: CameraCalibration, answer: Di
             share = np.linspace(0, 1, 17)[:, None]
             line = points[cuboid.STARTS[index]] * (1 - share) + points[cuboid.ENDS[index]] * share
             pixels = np.clip(view.pixels(line), -9999, 9999)
-            cv2.polylines(canvas, [np.round(pixels * 8).astype(np.int32)], False, colour, 1, cv2.LINE_AA, 3)
+            cv2.polylines(canvas, [np.round(pixels * 8).astype(np.int32)], isClosed=False, color=colour, thickness=1,
+                          lineType=cv2.LINE_AA, shift=3)
     if isinstance(answer, Dimensions):
         text = " x ".join(f"{side.value_mm:.0f}+-{side.u95_mm:.1f}" for side in
                           (answer.length, answer.width, answer.height)) + " mm"

@@ -1,4 +1,4 @@
-"""Stations on disk: a manifest with cameras, empty pictures and measurements, as recordings and benchmarks keep them."""
+"""Stations on disk: a manifest with cameras, empty pictures and measurements, as recordings and tests keep them."""
 
 from __future__ import annotations
 
