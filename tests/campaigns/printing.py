@@ -145,7 +145,7 @@ class killed_at:  # noqa: N801 (reads as a statement)
     def __exit__(self, *_: object) -> None:
         sys.settrace(None)
 
-    def _trace(self, frame: FrameType, event: str, _: Any) -> Callable[..., Any] | None:  # noqa: ANN401
+    def _trace(self, frame: FrameType, event: str, _: object) -> Callable[..., Any] | None:
         if "/agent/devices/ql_" not in frame.f_code.co_filename:
             return None
         if event == "line" and self._left is not None:

@@ -32,7 +32,7 @@ def job_for(media: str = "62", model: str = "QL-820NWB", mark: int = 0, height: 
 class Desk:
     """A simulated printer on a desk, its journal, and the station's driver for it, faster than life."""
 
-    def __init__(self, folder: Path, **wires: Any) -> None:  # noqa: ANN401
+    def __init__(self, folder: Path, **wires: bool) -> None:
         begun_s = time.monotonic()
         self.speed = 5.0 if wires.get("snmp") else 12.0  # what is polled must be seen to print
         self.clock: Callable[[], float] = lambda: (time.monotonic() - begun_s) * self.speed
@@ -154,7 +154,9 @@ def test_a_mute_printer_gets_no_page(desk: Desk) -> None:
     (lambda bench: bench.load_roll(9000, "29"), "printer.wrong-media", "29 mm endless is in, this label needs 62 mm"),
     (lambda bench: bench.load_roll(9000, "62red"), "printer.wrong-media", "a black/red roll is in"),
 ])  # fmt: skip
-def test_what_would_fail_is_told_before_a_byte_is_sent(desk: Desk, spoil: Any, code: str, words: str) -> None:  # noqa: ANN401
+def test_what_would_fail_is_told_before_a_byte_is_sent(
+    desk: Desk, spoil: Callable[[SimulatedPrinter], None], code: str, words: str
+) -> None:
     spoil(desk.bench)
     (end,) = desk.states(job_for())
     assert isinstance(end, NotPrinted)
