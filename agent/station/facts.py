@@ -61,6 +61,7 @@ class ParcelChanged(Fact, frozen=True, kw_only=True, omit_defaults=True):
     tracking: str = ""
     mark: str = ""
     photo_sha256: str = ""
+    packer: str = ""
 
     @property
     def key(self) -> str:

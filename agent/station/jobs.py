@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
-from agent.station import pages, parcels, pool, rules
+from agent.station import batches, pages, parcels, pool, rules
 from agent.station.events import SaveJob, SavePapers
 from agent.station.facts import JobChanged
 
@@ -28,7 +28,7 @@ def assign(turn: Turn, event: JobAssigned) -> None:
         turn.tell(JobChanged(job=job.job, rev=job.rev, state="rejected", code="station.full",
                              detail=f"{turn.state.waiting} facts wait for the OMS"))
     elif known is None:
-        _take(turn, job, event.digest)
+        _take(turn, job, event.digest, 1)
     elif job.rev < known.rev:
         _answer(turn, known, "job.rev-old", f"revision {job.rev} came after {known.rev}")
     elif job.rev == known.rev and known.job is not None and event.digest != known.digest:
@@ -39,16 +39,23 @@ def assign(turn: Turn, event: JobAssigned) -> None:
         _answer(turn, known, "job.already-packed", f"revision {job.rev} came after the job was packed")
     else:
         _retire(turn, job.job, "job.replaced")
-        _take(turn, job, event.digest)
+        _take(turn, job, event.digest, known.parcels + 1)
 
 
-def _take(turn: Turn, job: Job, digest: str) -> None:
+def _take(turn: Turn, job: Job, digest: str, number: int) -> None:
     state: JobState = "expired" if has_expired(job, turn.state) else "open"
     turn.records.append(SaveJob(job.job, job.rev, state, digest, job))
     turn.tell(JobChanged(job=job.job, rev=job.rev, state=state))
-    if state == "open":
-        for paper in rules.papers_of_role(job.papers, "slip", "other"):
-            pages.queue(turn, paper.role, job.job, job.rev, paper.id)
+    if state != "open":
+        return
+    batch = {}
+    if job.batch is not UNSET:
+        batch = {"batch": job.batch.id, "seq": job.batch.seq}
+        batches.arrived(turn, job.batch)
+    for paper in rules.papers_of_role(job.papers, "slip", "other"):
+        pages.queue(turn, paper.role, job.job, job.rev, paper.id, **batch)
+    if job.label_when == "before_packing" and rules.can_label_first(job):
+        parcels.label_first(turn, job, number)
 
 
 def cancel(turn: Turn, event: JobCancelled) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from agent.station import jobs, pages, parcels, pool, visits
+from agent.station import batches, jobs, pages, parcels, pool, visits
 from agent.station.events import (
     Acknowledge,
     AgentStarted,
@@ -60,6 +60,7 @@ def step(state: State, event: Event, config: Settings) -> tuple[State, list[Reco
         case TimePassed():
             turn.state = replace(turn.state, wall_ms=event.wall_ms, time_ok=event.time_ok, waiting=event.waiting)
             pool.time_passed(turn)
+            batches.time_passed(turn)
             for known in event.expired:
                 jobs.expire(turn, known)
         case LinkChanged():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -17,15 +17,13 @@ if TYPE_CHECKING:
     from firmware_config.settings import Settings
 
 
-def queue(
-    turn: Turn, role: Role, job: str, rev: int, paper: str, *, parcel: str = "", copy_of: int = 0
-) -> Print:
-    """Put a new page into the ledger; it gets its number and proof mark here, once."""
+def queue(turn: Turn, role: Role, job: str, rev: int, paper: str, **more: Any) -> Print:  # noqa: ANN401
+    """Put a new page into the ledger; it gets its number and proof mark here, once. `more` are fields of Print."""
     number = turn.state.print_no + 1
     turn.state = replace(turn.state, print_no=number)
     page = Print(
         no=number, mark=proof_mark(turn.state.store_id, number), role=role, job=job, rev=rev, paper=paper,
-        parcel=parcel, state="queued", copy_of=copy_of, queued_ms=turn.state.now_ms,
+        state="queued", queued_ms=turn.state.now_ms, **more,
     )
     turn.save_page(page)
     return page
@@ -77,21 +75,30 @@ def retire(turn: Turn, page: Print, reason: str) -> None:
 def again(turn: Turn, page: Print, code: str) -> None:
     """Print a page anew: the first does not count any more, and the new one says that it is a copy."""
     void(turn, page, code)
-    queue(turn, page.role, page.job, page.rev, page.paper, parcel=page.parcel, copy_of=page.no)
+    queue(turn, page.role, page.job, page.rev, page.paper, parcel=page.parcel, copy_of=page.no, batch=page.batch,
+          seq=page.seq, urgent=page.urgent)
 
 
 def send_next(turn: Turn) -> None:
-    """Give each idle printer its next page: the label of a standing box before slips of later jobs."""
+    """Give each idle printer its next page: what a weighed box waits for, then batches in order, then the rest."""
+    # A batch goes on only when each of its pages so far is in hand: its order is what the packer works by.
+    waits = {batch.id for batch in turn.state.batches}
+    waits |= {page.batch for page in turn.state.prints if page.state == "in-doubt" and page.batch}
     for device in printers(turn.config):
         mine = [page for page in turn.state.prints if printer_of(turn.config, page.role) == device]
         if turn.state.is_broken(device) or any(page.state == "sending" for page in mine):
             continue
-        queued = [page for page in mine if page.state == "queued"]
+        queued = [page for page in mine if page.state == "queued" and page.batch not in waits]
         if queued:
-            first = min(queued, key=lambda page: (page.role != "label", page.no))
+            first = min(queued, key=lambda page: (not page.urgent, _first_of(page, queued), page.seq, page.no))
             page = replace(first, state="sending", code="")
             turn.save_page(page)
             turn.effects.append(SendPage(page))
+
+
+def _first_of(page: Print, queued: list[Print]) -> int:
+    """Return the number of the oldest page of this page's batch: a batch is printed as one piece."""
+    return min(other.no for other in queued if other.batch == page.batch) if page.batch else page.no
 
 
 def printers(config: Settings) -> tuple[str, ...]:

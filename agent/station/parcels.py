@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -10,12 +10,12 @@ from msgspec.structs import replace
 from agent.station import pages, pool, rules
 from agent.station.events import SaveJob
 from agent.station.facts import JobChanged, LabelWanted, StockMoved
-from agent.station.values import Dimensions, Parcel, Refused
+from agent.station.values import Dimensions, Parcel, Refused, Weight
 
 if TYPE_CHECKING:
     from agent.station.events import KnownJob
-    from agent.station.state import Turn
-    from agent.station.values import Job, JobState, Paper, Print, Wants, Weight
+    from agent.station.state import Box, Turn
+    from agent.station.values import Job, JobState, Paper, Print, Wants
 
 NOT_MEASURED = Dimensions(
     length=Refused(refused="camera.not-calibrated"),
@@ -24,19 +24,23 @@ NOT_MEASURED = Dimensions(
 )
 
 
-def judge(
-    turn: Turn, known: KnownJob, job: Job, visit: int, gross: Weight, dims: Dimensions | None, photo: str
-) -> Parcel:
-    """Make the next parcel of a job out of the box on the platform, and decide whether it may ship."""
+def new(turn: Turn, job: Job, number: int, gross: Weight, **more: Any) -> Parcel:  # noqa: ANN401 (fields of Parcel)
+    """Return the parcel `number` of a job, open and not kept yet. `more` are fields of Parcel."""
     labels = rules.papers_of_role(job.papers, "label")
     wants: Wants = "request" if job.label_when == "on_request" else ("job" if labels else "none")
-    number = known.parcels + 1
-    parcel = Parcel(
-        id=f"{job.job}/{number}", job=job.job, rev=job.rev, state="open", visit=visit, gross=gross,
-        dims=dims or NOT_MEASURED, photo_sha256=photo, contents=rules.contents(job), wants=wants,
-        label=labels[0].id if labels else "", tracking=tracking_of(labels),
+    return Parcel(
+        id=f"{job.job}/{number}", job=job.job, rev=job.rev, state="open", gross=gross, contents=rules.contents(job),
+        wants=wants, label=labels[0].id if labels else "", tracking=tracking_of(labels), packer=turn.state.packer,
         sscc=job.sscc[number - 1] if number <= len(job.sscc) else pool.next_sscc(turn) if labels else "",
-        proof=turn.config.station.proof if job.verify.proof is UNSET else job.verify.proof,
+        max_gross_g=0.0 if job.verify.max_gross_g is UNSET else job.verify.max_gross_g,
+        proof=turn.config.station.proof if job.verify.proof is UNSET else job.verify.proof, **more,
+    )
+
+
+def judge(turn: Turn, known: KnownJob, job: Job, box: Box, gross: Weight, dims: Dimensions | None) -> Parcel:
+    """Make the next parcel of a job out of the box on the platform, and decide whether it may ship."""
+    parcel = new(
+        turn, job, known.parcels + 1, gross, visit=box.visit, dims=dims or NOT_MEASURED, photo_sha256=box.photo_sha256,
     )
     reasons = rules.reasons_to_hold(job, gross)
     if reasons:
@@ -44,6 +48,38 @@ def judge(
     else:
         accept(turn, parcel)
     return parcel
+
+
+def label_first(turn: Turn, job: Job, number: int) -> None:
+    """Print a parcel's label before it is packed, from the figures that the OMS predicted; weighing verifies it."""
+    check = job.verify.weight
+    if check is UNSET:
+        return
+    predicted = Weight(value_g=check.expected_g, u95_g=check.tolerance_g, quality="predicted")
+    parcel = new(turn, job, number, predicted, visit=0, dims=NOT_MEASURED)
+    turn.save_parcel(parcel)
+    batch = {} if job.batch is UNSET else {"batch": job.batch.id, "seq": job.batch.seq}
+    pages.queue(turn, "label", job.job, job.rev, parcel.label, parcel=parcel.id, **batch)
+
+
+def weighed(turn: Turn, parcel: Parcel, box: Box, gross: Weight, dims: Dimensions | None) -> Parcel:
+    """A parcel that was labelled from predicted figures stands on the scale: they are verified, or it is held."""
+    off_g = abs(gross.value_g - parcel.gross.value_g)
+    reasons = []
+    if off_g > parcel.gross.u95_g + gross.u95_g:
+        reasons.append("parcel.weight-mismatch")
+    if parcel.max_gross_g and gross.value_g > parcel.max_gross_g:
+        reasons.append("parcel.overweight")
+    parcel = replace(
+        parcel, gross=gross, visit=box.visit, dims=dims or parcel.dims, photo_sha256=box.photo_sha256,
+        packer=turn.state.packer,
+    )
+    if reasons:
+        # Its label says a weight that is not so: it is void, and a new one is bought when the parcel is released.
+        hold(turn, replace(parcel, print_no=0, wants="request", tracking=""), tuple(reasons))
+    else:
+        turn.save_parcel(parcel, told=False)
+    return turn.state.parcel(parcel.id) or parcel
 
 
 def accept(turn: Turn, parcel: Parcel) -> None:
@@ -58,7 +94,7 @@ def accept(turn: Turn, parcel: Parcel) -> None:
             parcel=parcel.id, job=parcel.job, rev=parcel.rev, gross=parcel.gross, dims=parcel.dims,
         ))
     else:
-        pages.queue(turn, "label", parcel.job, parcel.rev, parcel.label, parcel=parcel.id)
+        pages.queue(turn, "label", parcel.job, parcel.rev, parcel.label, parcel=parcel.id, urgent=True)
 
 
 def hold(turn: Turn, parcel: Parcel, reasons: tuple[str, ...]) -> None:
@@ -91,6 +127,8 @@ def labelled(turn: Turn, page: Print) -> None:
     parcel = replace(parcel, state="labelled", print_no=page.no)
     turn.save_parcel(parcel)
     box = turn.state.box
+    if not parcel.visit:
+        return
     if parcel.proof == "off":
         close(turn, parcel)
     elif box is None or box.parcel != parcel.id:
@@ -122,7 +160,13 @@ def relabel(turn: Turn, parcel: Parcel, papers: tuple[Paper, ...]) -> None:
         print_no=0,
     )
     turn.save_parcel(parcel, told=False)
-    pages.queue(turn, "label", parcel.job, parcel.rev, parcel.label, parcel=parcel.id)
+    pages.queue(turn, "label", parcel.job, parcel.rev, parcel.label, parcel=parcel.id, urgent=True)
+
+
+def again(turn: Turn, parcel: Parcel, page: Print) -> None:
+    """Print a parcel's label anew: the first is void, the new one says that it is a copy."""
+    turn.save_parcel(replace(parcel, state="open", print_no=0), told=False)
+    pages.again(turn, page, "print.packer-wants-new")
 
 
 def tracking_of(labels: tuple[Paper, ...]) -> str:

@@ -28,6 +28,11 @@ def reasons_to_hold(job: Job, gross: Weight) -> tuple[str, ...]:
     return tuple(found)
 
 
+def can_label_first(job: Job) -> bool:
+    """True when a label can be printed before packing: there is one, and a weight to print it for."""
+    return job.verify.weight is not UNSET and bool(papers_of_role(job.papers, "label"))
+
+
 def same_weight(one: Weight, other: Weight, config: Settings) -> bool:
     """True when two weighings can be of the same box: a slip and a label may have come on or off it."""
     return abs(one.value_g - other.value_g) <= config.station.weight_step_g + one.u95_g + other.u95_g

@@ -49,6 +49,15 @@ class Block(Struct, frozen=True):
     left: int
 
 
+class Batch(Struct, frozen=True):
+    """A batch of which not every job is here yet: its pages wait, so that they come out in order."""
+
+    id: str
+    of: int
+    here: tuple[int, ...]
+    last_ms: int
+
+
 class Claim(Struct, frozen=True):
     """A job of the site's pool that we asked for, and when we stop waiting for it."""
 
@@ -74,6 +83,9 @@ class State(Struct, frozen=True, omit_defaults=True):
     claims: tuple[Claim, ...] = ()
     blocks: tuple[Block, ...] = ()
     leased: tuple[str, ...] = ()
+    batches: tuple[Batch, ...] = ()
+    cards: tuple[str, ...] = ()
+    packer: str = ""
     waiting: int = 0
     oms: str = ""
     session_answered: int = 0
@@ -140,7 +152,7 @@ class Turn:
             self.tell(ParcelChanged(
                 parcel=parcel.id, job=parcel.job, rev=parcel.rev, state=parcel.state, gross=parcel.gross,
                 dims=parcel.dims, reasons=parcel.reasons, sscc=parcel.sscc, tracking=parcel.tracking, mark=mark,
-                photo_sha256=parcel.photo_sha256,
+                photo_sha256=parcel.photo_sha256, packer=parcel.packer,
             ))
 
     def save_page(self, page: Print) -> None:

@@ -149,11 +149,11 @@ class Job(Value, frozen=True, kw_only=True):
 
 
 class Weight(Value, frozen=True, kw_only=True):
-    """A stable gross weight: value and 95 % uncertainty in grams, and how it was found."""
+    """A gross weight: value and 95 % uncertainty in grams, and how it was found; `predicted` is not weighed yet."""
 
     value_g: float
     u95_g: float
-    quality: Literal["quick", "averaged", "relaxed"] = "quick"
+    quality: Literal["quick", "averaged", "relaxed", "predicted"] = "quick"
 
 
 class Length(Value, frozen=True, kw_only=True, tag_field="kind", tag="measured"):
@@ -201,6 +201,8 @@ class Parcel(Value, frozen=True, kw_only=True):
     proof: Proof = "required"
     photo_sha256: str = ""
     contents: tuple[tuple[str, int], ...] = ()
+    max_gross_g: float = 0.0
+    packer: str = ""
     wants: Wants = "none"
     label: str = ""
 
@@ -211,7 +213,10 @@ class Parcel(Value, frozen=True, kw_only=True):
 
 
 class Print(Value, frozen=True, kw_only=True):
-    """One page of the print ledger. `mark` is the proof mark on the paper, ten digits."""
+    """One page of the print ledger. `mark` is the proof mark on the paper, ten digits.
+
+    `urgent` pages belong to a box that was weighed; `seq` orders the pages of a `batch`.
+    """
 
     no: int
     mark: str
@@ -223,6 +228,9 @@ class Print(Value, frozen=True, kw_only=True):
     parcel: str = ""
     code: str = ""
     copy_of: int = 0
+    batch: str = ""
+    seq: int = 0
+    urgent: bool = False
     queued_ms: int = 0
     ended_ms: int = 0
 

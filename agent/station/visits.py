@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from agent.station import pages, parcels, rules
+from agent.station import cards, pages, parcels, rules
+from agent.station.commands import Command, card_of
 from agent.station.facts import WrongLabel
 from agent.station.state import Box
 
@@ -70,6 +71,11 @@ def platform_cleared(turn: Turn) -> None:
 
 def codes_seen(turn: Turn, event: CodesSeen) -> None:
     """The camera or a scanner read something: settle doubts, then find out whose box this is."""
+    for card in cards.shown(turn, event):
+        if card.command is Command.PRINTED and turn.state.doubt is not None:
+            came_out(turn, turn.state.doubt, settled="print.packer-has-it")
+        else:
+            cards.obey(turn, card, tuple(page for page, _ in event.prints))
     for page, _ in event.prints:
         doubt = turn.state.page(page.no)
         if doubt is not None and doubt.state == "in-doubt" and page.mark in event.codes:
@@ -80,6 +86,7 @@ def codes_seen(turn: Turn, event: CodesSeen) -> None:
     gross = box.gross
     if gross is None:
         return
+    event = replace(event, codes=tuple(code for code in event.codes if card_of(code) is None))
     if event.photo_sha256:
         box = replace(box, photo_sha256=event.photo_sha256)
         turn.box(box)
@@ -119,11 +126,13 @@ def _recognise(turn: Turn, sight: Sight) -> None:
         return
     parcel = sight.labels[0][1]
     strangers = sight.slips - {parcel.job}
-    if strangers or not rules.same_weight(sight.gross, parcel.gross, turn.config):
+    if strangers or (parcel.visit and not rules.same_weight(sight.gross, parcel.gross, turn.config)):
         _wrong_label(turn, sight, parcel, "/".join(sorted(strangers)))
         return
     box = replace(sight.box, parcel=parcel.id, notice="", proofs=0)
     turn.box(box)
+    if not parcel.visit:
+        parcel = parcels.weighed(turn, parcel, box, sight.gross, sight.event.dims)
     _prove(turn, Sight(box, sight.gross, sight.event, sight.labels, sight.slips), parcel)
 
 
@@ -135,12 +144,13 @@ def _match(turn: Turn, sight: Sight) -> None:
         return
     known, job = workable[0]
     parcel = turn.state.parcel_of_job(known.id)
-    if parcel is not None and not rules.same_weight(sight.gross, parcel.gross, turn.config):
+    if parcel is not None and not parcel.visit:
+        parcel = parcels.weighed(turn, parcel, sight.box, sight.gross, sight.event.dims)
+    elif parcel is not None and not rules.same_weight(sight.gross, parcel.gross, turn.config):
         parcels.void(turn, parcel, "parcel.repacked")
         parcel = None
     if parcel is None:
-        box = sight.box
-        parcel = parcels.judge(turn, known, job, box.visit, sight.gross, sight.event.dims, box.photo_sha256)
+        parcel = parcels.judge(turn, known, job, sight.box, sight.gross, sight.event.dims)
     turn.box(replace(sight.box, parcel=parcel.id, notice=""))
 
 

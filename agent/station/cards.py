@@ -1,0 +1,52 @@
+"""Command cards: what a packer tells the station without a keyboard. A card acts once when it comes into sight."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from agent.station import pages, parcels
+from agent.station.commands import Card, Command, card_of
+
+if TYPE_CHECKING:
+    from agent.station.events import CodesSeen
+    from agent.station.state import Turn
+    from agent.station.values import Print
+
+# What a packer may release alone; the carrier's limit is not theirs to lift.
+RELEASABLE = {"parcel.packer-hold", "parcel.weight-mismatch", "parcel.weight-changed"}
+
+
+def shown(turn: Turn, event: CodesSeen) -> tuple[Card, ...]:
+    """Return the cards that came into sight with this look, and remember which are in sight."""
+    now = tuple(sorted(code for code in event.codes if card_of(code) is not None))
+    fresh = now if event.scanned else tuple(code for code in now if code not in turn.state.cards)
+    if not event.scanned and now != turn.state.cards:
+        turn.state = replace(turn.state, cards=now)
+    return tuple(card for code in fresh if (card := card_of(code)) is not None)
+
+
+def obey(turn: Turn, card: Card, labels: tuple[Print, ...]) -> None:
+    """Do what a card says about the box on the platform, or nothing where it makes no sense."""
+    box = turn.state.box
+    parcel = turn.state.parcel(box.parcel) if box is not None else None
+    match card.command:
+        case Command.BADGE:
+            turn.state = replace(turn.state, packer=card.value)
+        case Command.HOLD if parcel is not None and parcel.state != "held":
+            parcels.hold(turn, parcel, ("parcel.packer-hold",))
+        case Command.RELEASE if parcel is not None and parcel.state == "held":
+            if set(parcel.reasons) <= RELEASABLE:
+                parcels.release(turn, parcel)
+        case Command.CANCEL if parcel is not None:
+            parcels.void(turn, parcel, "parcel.packer-cancelled")
+            parcels.tell_job(turn, parcel, "open", "parcel.packer-cancelled")
+        case Command.REPEAT if parcel is not None and parcel.state in ("labelled", "unproven"):
+            for page in labels:
+                if page.no == parcel.print_no:
+                    parcels.again(turn, parcel, page)
+        case Command.AGAIN if turn.state.doubt is not None:
+            pages.again(turn, turn.state.doubt, "print.packer-wants-new")
+        case _:
+            pass

@@ -1,0 +1,172 @@
+"""Slip and label together, before packing; batches in order; cards that a packer shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agent.station.commands import Card, Command
+from agent.station.events import (
+    ButtonPressed,
+    DeviceFailed,
+    DeviceRecovered,
+    PageDoubtful,
+    PagePrinted,
+    PlatformCleared,
+    TimePassed,
+)
+from agent.station.facts import LabelWanted, ParcelChanged
+from tests.builders import Bench, a_job
+
+
+def early_job(job: str = "J-1", expected_g: float = 900, **more: Any) -> Any:  # noqa: ANN401 (fields of a job)
+    """Return a job whose label is printed before it is packed."""
+    verify = {"weight": {"expected_g": expected_g, "tolerance_g": 40}}
+    return a_job(job, label_when="before_packing", verify=verify, **more)
+
+
+def print_all(bench: Bench) -> list[tuple[str, str]]:
+    """Let the printer print everything; return (job, role) in the order of the paper."""
+    done: list[tuple[str, str]] = []
+    while bench.outbox and bench.page_state(bench.outbox[-1].no) == "sending":
+        page = bench.outbox[-1]
+        done.append((page.job, page.role))
+        bench.send(PagePrinted(at_ms=0, print_no=page.no))
+    return done
+
+
+def test_slip_and_label_print_as_a_pair_when_the_job_starts_and_weighing_verifies_them() -> None:
+    bench = Bench()
+    bench.assign(early_job())
+    assert print_all(bench) == [("J-1", "slip"), ("J-1", "label")]
+    assert bench.parcel_state("J-1/1") == "labelled"
+    assert bench.parcels["J-1/1"].gross.quality == "predicted"
+
+    mark = bench.page_of("J-1", "label").mark
+    bench.weigh(915)
+    bench.see(mark, "J-1")
+    bench.see(mark, "J-1")
+    assert bench.parcel_state("J-1/1") == "closed"
+    assert (bench.parcels["J-1/1"].gross.value_g, bench.parcels["J-1/1"].gross.quality) == (915, "quick")
+
+
+def test_a_prediction_that_weighing_does_not_confirm_is_held_and_its_label_reissued() -> None:
+    bench = Bench()
+    bench.assign(early_job())
+    print_all(bench)
+    old = bench.page_of("J-1", "label").mark
+    bench.weigh(1_200)
+    bench.see(old, "J-1")
+    assert (bench.parcel_state("J-1/1"), bench.parcels["J-1/1"].reasons) == ("held", ("parcel.weight-mismatch",))
+
+    bench.decide("J-1/1", "release")
+    assert [fact.gross.value_g for fact in bench.told(LabelWanted)] == [1_200]
+    bench.send_label("J-1/1", "NEW-1")
+    print_all(bench)
+    bench.see(old)
+    bench.see(old)
+    assert bench.parcel_state("J-1/1") == "labelled", "the first label is void and proves nothing"
+    new = bench.page_of("J-1", "label").mark
+    bench.see(new)
+    bench.see(new)
+    assert (bench.parcel_state("J-1/1"), bench.parcels["J-1/1"].tracking) == ("closed", "NEW-1")
+
+
+def test_a_job_without_a_predicted_weight_is_labelled_after_weighing() -> None:
+    bench = Bench()
+    bench.assign(a_job(label_when="before_packing"))
+    assert print_all(bench) == [("J-1", "slip")]
+
+
+def test_a_batch_waits_for_its_jobs_and_prints_in_its_order() -> None:
+    bench = Bench()
+    for seq in (3, 1):
+        bench.assign(early_job(f"J-{seq}", batch={"id": "B", "seq": seq, "of": 3}))
+    bench.assign(a_job("OTHER"))
+    assert print_all(bench) == [("OTHER", "slip")]
+    bench.assign(early_job("J-2", batch={"id": "B", "seq": 2, "of": 3}))
+    assert print_all(bench) == [(f"J-{seq}", role) for seq in (1, 2, 3) for role in ("slip", "label")]
+
+
+def test_a_batch_resumes_at_the_right_half_and_leaves_cancelled_jobs_out() -> None:
+    bench = Bench()
+    for seq in (1, 2, 3):
+        bench.assign(early_job(f"J-{seq}", batch={"id": "B", "seq": seq, "of": 3}))
+    bench.send(PagePrinted(at_ms=0, print_no=bench.outbox[-1].no))
+    half = bench.outbox[-1]
+    assert (half.job, half.role) == ("J-1", "label")
+    bench.restart()
+    assert bench.page_state(half.no) == "in-doubt"
+    bench.cancel("J-2")
+    assert print_all(bench) == [], "the doubtful half is asked about first, and never repeated"
+    bench.send(ButtonPressed(at_ms=0))
+    assert print_all(bench) == [("J-3", "slip"), ("J-3", "label")]
+
+
+def test_a_batch_whose_last_job_never_comes_is_printed_without_it() -> None:
+    bench = Bench()
+    bench.assign(early_job("J-1", batch={"id": "B", "seq": 1, "of": 2}))
+    assert bench.outbox == []
+    bench.now_ms += 61_000
+    bench.send(TimePassed(at_ms=bench.now_ms, wall_ms=0, time_ok=False))
+    assert print_all(bench) == [("J-1", "slip"), ("J-1", "label")]
+
+
+def test_the_label_of_a_weighed_box_comes_before_a_batch() -> None:
+    bench = Bench()
+    bench.assign(a_job("NOW"))
+    print_all(bench)
+    bench.send(DeviceFailed(at_ms=0, device="printer", code="printer.cover", hint="Close it."))
+    bench.assign(early_job("J-1", batch={"id": "B", "seq": 1, "of": 1}))
+    bench.weigh(500)
+    bench.see("NOW")
+    bench.send(DeviceRecovered(at_ms=0, device="printer"))
+    assert print_all(bench)[0] == ("NOW", "label")
+
+
+def test_cards_hold_release_and_repeat() -> None:
+    bench = Bench()
+    bench.assign(a_job())
+    print_all(bench)
+    bench.weigh(900)
+    bench.see("J-1")
+    print_all(bench)
+    first = bench.page_of("J-1", "label")
+    bench.see(Card(Command.HOLD).text)
+    assert bench.parcels["J-1/1"].reasons == ("parcel.packer-hold",)
+    bench.see(Card(Command.RELEASE).text)
+    assert bench.parcel_state("J-1/1") == "unproven"
+
+    bench.see(Card(Command.REPEAT).text, first.mark)
+    second = bench.page_of("J-1", "label")
+    assert (second.copy_of, bench.page_state(first.no)) == (first.no, "void")
+    bench.see(Card(Command.REPEAT).text, first.mark)
+    assert bench.page_of("J-1", "label").no == second.no, "a card that stays in sight acts once"
+
+
+def test_a_packer_cannot_lift_the_carriers_limit() -> None:
+    bench = Bench()
+    bench.assign(a_job(verify={"max_gross_g": 800}))
+    bench.weigh(900)
+    bench.see("J-1")
+    bench.see(Card(Command.RELEASE).text)
+    assert bench.parcel_state("J-1/1") == "held"
+
+
+def test_a_badge_says_who_packed() -> None:
+    bench = Bench()
+    bench.assign(a_job())
+    bench.weigh(900)
+    bench.see(Card(Command.BADGE, "0042").text, "J-1")
+    assert bench.told(ParcelChanged)[0].packer == "0042"
+
+
+def test_the_cards_answer_a_doubt() -> None:
+    bench = Bench()
+    bench.assign(a_job("J-1"))
+    bench.send(PageDoubtful(at_ms=0, print_no=1, code="printer.silent"))
+    bench.see(Card(Command.AGAIN).text)
+    assert bench.page_state(1) == "void"
+    bench.send(PageDoubtful(at_ms=0, print_no=2, code="printer.silent"))
+    bench.see(Card(Command.PRINTED).text)
+    assert bench.page_state(2) == "printed"
+    bench.send(PlatformCleared(at_ms=0))
