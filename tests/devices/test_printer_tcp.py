@@ -32,12 +32,14 @@ def job_for(media: str = "62", model: str = "QL-820NWB", mark: int = 0, height: 
 class Desk:
     """A simulated printer on a desk, its journal, and the station's driver for it, faster than life."""
 
-    def __init__(self, folder: Path, **wires: bool) -> None:
+    def __init__(self, folder: Path, *, status_on_tcp: bool = True, snmp: bool = False) -> None:
         begun_s = time.monotonic()
-        self.speed = 5.0 if wires.get("snmp") else 12.0  # what is polled must be seen to print
+        self.speed = 5.0 if snmp else 12.0  # what is polled must be seen to print
         self.clock: Callable[[], float] = lambda: (time.monotonic() - begun_s) * self.speed
         self.journal: list[dict[str, Any]] = []
-        self.bench = SimulatedPrinter("QL-820NWB", "62", 30_000, folder, self.journal.append, self.clock, **wires)
+        self.bench = SimulatedPrinter(
+            "QL-820NWB", "62", 30_000, folder, self.journal.append, self.clock, status_on_tcp=status_on_tcp, snmp=snmp
+        )
         self.bench.start()
         self.driver = TcpPrinter(
             "127.0.0.1", self.bench.port, model="QL-820NWB", snmp_port=self.bench.snmp_port or None, clock=self.clock,
