@@ -57,16 +57,16 @@ def paper_of(order: PageOrder, media: Media) -> Paper:
 
 
 def _ready(order: PageOrder, file: values.PaperFile, media: Media) -> Paper:
-    data = order.file
+    content = order.file
     if file.inline is not UNSET:
         try:
-            data = b64decode(file.inline, validate=True)
+            content = b64decode(file.inline, validate=True)
         except ValueError as error:
             raise PaperError("paper.file-damaged", f"`inline` is not base64: {error}.", "Send it again.") from error
-    if not data:
+    if not content:
         raise PaperError("paper.file-missing", "the paper's file was not fetched.", "Send the job again.")
     tracking = order.parcel.tracking if order.parcel and order.page.role == "label" else ""
-    return ready_file(data, media, Expect(codes=(tracking,) if tracking else (), mark=order.page.mark))
+    return ready_file(content, media, Expect(codes=(tracking,) if tracking else (), mark=order.page.mark))
 
 
 def slip_content(order: PageOrder, language: str) -> SlipContent:

@@ -49,13 +49,13 @@ def _refuse(code: str, detail: str) -> NoReturn:
     raise _RefusedError(code, detail)
 
 
-def ink_of(data: bytes, page_number: int, dpi: int) -> tuple[Image.Image, dict[str, Any]]:
+def ink_of(content: bytes, page_number: int, dpi: int) -> tuple[Image.Image, dict[str, Any]]:
     """Return one page as ink, with `dpi` of the picture and `notes` to warn of."""
     import pypdfium2 as pdfium
     from pypdfium2 import raw
 
     try:
-        document = pdfium.PdfDocument(data)
+        document = pdfium.PdfDocument(content)
     except pdfium.PdfiumError as error:
         if getattr(error, "err_code", 0) == _PASSWORD:
             _refuse("paper.encrypted", "the PDF asks for a password.")
@@ -181,10 +181,10 @@ def _inked(grey: Image.Image, notes: list[str]) -> Image.Image:
 def main() -> None:
     """Read a PDF from standard input, answer on standard output."""
     options = json.loads(sys.argv[1])
-    data = sys.stdin.buffer.read(MOST_BYTES + 1)
+    content = sys.stdin.buffer.read(MOST_BYTES + 1)
     limit()
     try:
-        picture, answer = ink_of(data, int(options["page"]), int(options["dpi"]))
+        picture, answer = ink_of(content, int(options["page"]), int(options["dpi"]))
     except _RefusedError as refusal:
         sys.stdout.write(json.dumps({"refused": refusal.code, "detail": refusal.detail}) + "\n")
         return

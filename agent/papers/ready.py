@@ -61,7 +61,7 @@ class Limits:
     wall_s: float = _WALL_S
 
 
-def ready_file(data: bytes, media: Media, expect: Expect | None = None, limits: Limits | None = None) -> Paper:
+def ready_file(content: bytes, media: Media, expect: Expect | None = None, limits: Limits | None = None) -> Paper:
     """Return the page of a PNG or PDF file for this media.
 
     Raises PaperError: `paper.file-too-large`, `paper.file-damaged`, `paper.zpl-not-supported`,
@@ -77,18 +77,18 @@ def ready_file(data: bytes, media: Media, expect: Expect | None = None, limits: 
             f"{expect.dpi} dpi can't be printed at 300 without tearing bars.",
             f"Send the label at {', '.join(map(str, FACTORS))} dpi, best at 300.",
         )
-    if len(data) > limits.file_bytes:
+    if len(content) > limits.file_bytes:
         _refuse(
             "paper.file-too-large",
-            f"the file has {len(data)} bytes; at most {limits.file_bytes} are read.",
+            f"the file has {len(content)} bytes; at most {limits.file_bytes} are read.",
             "Send the label alone, not the whole document.",
         )
-    data = _without_wrapping(data)
-    kind = kind_of(data)
+    content = _without_wrapping(content)
+    kind = kind_of(content)
     if kind == "png":
-        source, dpi, notes = _png(data, expect.dpi)
+        source, dpi, notes = _png(content, expect.dpi)
     elif kind == "pdf":
-        source, dpi, notes = _pdf(data, expect, limits)
+        source, dpi, notes = _pdf(content, expect, limits)
     else:
         _refuse(*_NOT_PRINTED.get(kind, _NOT_PRINTED[""]))
     picture = enlarged(source, FACTORS[dpi])
@@ -125,23 +125,23 @@ _NOT_PRINTED = {
 }
 
 
-def kind_of(data: bytes) -> str:
+def kind_of(content: bytes) -> str:
     r"""Return png, pdf, zpl, epl, html, jpeg, gif, empty, or nothing, from what is in the file and never from its name.
 
     >>> kind_of(b"%PDF-1.7"), kind_of(b"\n^XA^FO10,10^FS^XZ"), kind_of(b"<!doctype html>")
     ('pdf', 'zpl', 'html')
     """
-    head = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n\0")
+    head = content[:4096].lstrip(b"\xef\xbb\xbf \t\r\n\0")
     signs = ((b"\x89PNG\r\n\x1a\n", "png"), (b"\xff\xd8\xff", "jpeg"), (b"GIF8", "gif"))
     for sign, kind in signs:
         if head.startswith(sign):
             return kind
-    if b"%PDF-" in data[:1024]:
+    if b"%PDF-" in content[:1024]:
         return "pdf"
     if b"^XA" in head or head.startswith((b"~DG", b"~DY", b"^FX")):
         return "zpl"
     if re.match(rb"(?:[A-Z]{1,3}\d*[^\r\n]*\r?\n)*N\r?\n", head) and re.search(
-        rb"\n(?:A|B|b|LO|GW)\d+,\d+", data[:65536]
+        rb"\n(?:A|B|b|LO|GW)\d+,\d+", content[:65536]
     ):
         return "epl"
     if re.match(rb"<(?:!doctype html|html|\?xml|head|body)", head, re.IGNORECASE):
@@ -149,24 +149,24 @@ def kind_of(data: bytes) -> str:
     return "" if head else "empty"
 
 
-def _without_wrapping(data: bytes) -> bytes:
+def _without_wrapping(content: bytes) -> bytes:
     """Return what a data URI holds, or the bytes as they are."""
-    match = re.match(rb"\s*data:[\w.+/-]*(?:;[\w.+=-]+)*;base64,", data[:200])
+    match = re.match(rb"\s*data:[\w.+/-]*(?:;[\w.+=-]+)*;base64,", content[:200])
     if not match:
-        return data
+        return content
     try:
-        return base64.b64decode(b"".join(data[match.end() :].split()), validate=True)
+        return base64.b64decode(b"".join(content[match.end() :].split()), validate=True)
     except binascii.Error as error:
         raise PaperError(
             "paper.file-damaged", f"the data URI is not base64: {error}.", "Fetch the label again."
         ) from error
 
 
-def _png(data: bytes, dpi: int) -> tuple[Image.Image, int, list[str]]:
+def _png(content: bytes, dpi: int) -> tuple[Image.Image, int, list[str]]:
     from PIL import Image
 
-    width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
-    if data[12:16] != b"IHDR" or not width or not height:
+    width, height = int.from_bytes(content[16:20], "big"), int.from_bytes(content[20:24], "big")
+    if content[12:16] != b"IHDR" or not width or not height:
         _refuse("paper.file-damaged", "the PNG has no header.", "Fetch the label again.")
     if width * height > MOST_PIXELS:
         _refuse(
@@ -175,7 +175,7 @@ def _png(data: bytes, dpi: int) -> tuple[Image.Image, int, list[str]]:
             "Send the label at 300 dpi.",
         )
     try:
-        with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+        with Image.open(io.BytesIO(content), formats=("PNG",)) as image:
             if getattr(image, "n_frames", 1) > 1:
                 _refuse(
                     "paper.too-many-pages",
@@ -198,13 +198,13 @@ def _png(data: bytes, dpi: int) -> tuple[Image.Image, int, list[str]]:
     return ink(grey), dpi, ["paper.grey-lost"] if loses_grey(grey) else []
 
 
-def _pdf(data: bytes, expect: Expect, limits: Limits) -> tuple[Image.Image, int, list[str]]:
+def _pdf(content: bytes, expect: Expect, limits: Limits) -> tuple[Image.Image, int, list[str]]:
     from PIL import Image
 
     options = json.dumps({"page": expect.page, "dpi": expect.dpi})
     command = [sys.executable, "-I", "-m", "agent.papers.pdf_child", options]
     try:
-        ended = subprocess.run(command, input=data, capture_output=True, timeout=limits.wall_s, check=False, env={})
+        ended = subprocess.run(command, input=content, capture_output=True, timeout=limits.wall_s, check=False, env={})
     except subprocess.TimeoutExpired as error:
         raise PaperError(
             "paper.file-damaged",

@@ -2,9 +2,10 @@
 
     python -m tests.campaigns.papers [--seeds 2000] [--pictures DIR] [--bench]
 
-For each seed a slip on 62 mm, a label on 62x100 and one on 103x164 are set, then judged by what is on the picture, not by
-what the layout says of itself: ink outside every field, ink on the paper's edge, fields on each other, codes that zxing-cpp
-or pyzbar does not find in the whole page. Refusals are counted by code; an address that does not fit is a right answer.
+For each seed a slip on 62 mm, a label on 62x100 and one on 103x164 are set, then judged by what is on the picture, not
+by what the layout says of itself: ink outside every field, ink on the paper's edge, fields on each other, codes that
+zxing-cpp or pyzbar does not find in the whole page. Refusals are counted by code; an address that does not fit is a
+right answer.
 """
 
 from __future__ import annotations
@@ -155,7 +156,8 @@ def main() -> int:
         print(f"{'CPU ms, data to verified picture':34} {'first':>6} {'median':>7} {'p95':>6} {'worst':>6}")
         for kind, times in bench().items():
             rest = sorted(times[len(TONGUES):])
-            print(f"{kind:34} {times[0]:6.0f} {rest[len(rest) // 2]:7.0f} {rest[int(len(rest) * 0.95)]:6.0f} {rest[-1]:6.0f}")
+            middle, late = rest[len(rest) // 2], rest[int(len(rest) * 0.95)]
+            print(f"{kind:34} {times[0]:6.0f} {middle:7.0f} {late:6.0f} {rest[-1]:6.0f}")
         return 0
     if options.pictures:
         options.pictures.mkdir(parents=True, exist_ok=True)

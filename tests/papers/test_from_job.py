@@ -1,0 +1,174 @@
+"""A job of the wire becomes its papers, and `packbench paper` shows them without a printer."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from agent.cli.paper import group
+from agent.papers.from_job import PageOrder, paper_of, preview
+from agent.papers.page import PaperError, media
+from agent.papers.postal import COUNTRIES, address
+from agent.papers.verify import verify
+from agent.station.values import Job
+from tests.papers.test_ready_files import TRACKING, bitmap, png
+from tests.papers.test_slip_and_label import SSCC, read
+
+JOB: dict[str, Any] = {
+    "job": "J-2026-0047",
+    "rev": 1,
+    "station": "st-1",
+    "site": "nord",
+    "order": {"id": "A-100234", "part": 1, "of": 2},
+    "ship_to": {
+        "name": "张伟",
+        "country": "CN",
+        "city": "深圳市",
+        "region": "广东省",
+        "lines": ["高新南一道008号"],
+        "postcode": "518057",
+    },
+    "carrier": "顺丰速运",
+    "service": "标快",
+    "lang": "zh-Hans",
+    "sscc": [SSCC],
+    "items": [
+        {"sku": "A-1", "name": "保温杯 750 毫升", "qty": 2, "barcodes": ["6901234567892"], "weight_g": 420},
+        {"sku": "B-2", "name": "头灯", "qty": 1, "weight_g": 80},
+    ],
+    "papers": [{"id": "slip", "role": "slip"}, {"id": "label", "role": "label", "data": {"tracking": TRACKING}}],
+}
+
+
+def job(**changes: object) -> Job:
+    return msgspec.convert({**JOB, **changes}, Job)
+
+
+def orders(**changes: object) -> list[PageOrder]:
+    return [order for order, _ in preview(job(**changes), 1)]
+
+
+def test_a_job_gives_a_slip_and_a_label_in_its_language_with_its_numbers() -> None:
+    slip_order, label_order = orders()
+    slip_page, label_page = (
+        paper_of(order, media(name)).pages[0] for order, name in ((slip_order, "62"), (label_order, "62x100"))
+    )
+    assert "J-2026-0047" in read(slip_page)
+    assert {f"00{SSCC}", TRACKING} <= set(read(label_page))
+    shown = "".join(thing.text for thing in slip_page.placed)
+    assert "收件人" in shown
+    assert "保温杯" in shown
+    texts = [thing.text for thing in label_page.placed]
+    assert [text for text in texts if text in {"518057", "张伟", "CHINA"}] == ["518057", "张伟", "CHINA"]
+    assert any("0.92" in text for text in texts)  # 2 x 420 g + 80 g
+
+
+def test_slip_and_label_of_a_job_carry_the_same_pair_code() -> None:
+    pairs = [
+        {
+            thing.text
+            for thing in paper_of(order, media("62")).pages[0].placed
+            if len(thing.text) == 4 and thing.text.isalnum() and thing.text.isupper()
+        }
+        for order in orders()
+    ]
+    assert pairs[0] & pairs[1]
+
+
+def test_a_ready_file_of_a_job_is_printed_in_place_of_our_template() -> None:
+    inline = base64.b64encode(png(bitmap().convert("1"))).decode()
+    papers = [{"id": "label", "role": "label", "media": "103x164", "file": {"inline": inline}}]
+    (order,) = orders(papers=papers)
+    assert TRACKING in read(paper_of(order, media("103x164")).pages[0])
+    with pytest.raises(PaperError, match=r"paper\.media-mismatch"):
+        paper_of(order, media("62x100"))
+    with pytest.raises(PaperError, match=r"paper\.file-damaged"):
+        paper_of(orders(papers=[{"id": "label", "role": "label", "file": {"inline": "@@@@"}}])[0], media("62x100"))
+
+
+def test_a_file_that_was_not_fetched_and_a_paper_that_is_not_there_are_said() -> None:
+    file = {"url": "https://oms.example/label.pdf", "sha256": "0" * 64, "bytes": 1000}
+    (order,) = orders(papers=[{"id": "label", "role": "label", "file": file}])
+    with pytest.raises(PaperError, match=r"paper\.file-missing"):
+        paper_of(order, media("62x100"))
+    (other, *_) = orders()
+    with pytest.raises(PaperError, match=r"paper\.unknown"):
+        paper_of(PageOrder(other.page, other.job, other.parcel, ()), media("62"))
+
+
+@pytest.mark.parametrize(
+    ("code", "lines"),
+    [
+        ("DE", ("R. Roe", "Roe GmbH", "Weg 1", "50667 Köln", "NRW")),
+        ("US", ("R. Roe", "Roe GmbH", "Weg 1", "Köln NRW 50667")),
+        ("GB", ("R. Roe", "Roe GmbH", "Weg 1", "Köln, NRW", "50667")),
+        ("JP", ("R. Roe", "Roe GmbH", "Weg 1", "50667 Köln", "NRW")),
+    ],
+)
+def test_an_address_stands_in_the_order_of_its_country(code: str, lines: tuple[str, ...]) -> None:
+    assert address("R. Roe", "Roe GmbH", ["Weg 1"], "50667", "Köln", "NRW", code).lines == lines
+
+
+def test_every_country_has_a_name_that_is_set_in_capitals() -> None:
+    assert len(COUNTRIES) == 250
+    assert all(code.isupper() and code.isalpha() and len(code) == 2 and name for code, name in COUNTRIES.items())
+    assert address("A", "", [], "", "B", "", "TR").country == "TÜRKIYE"
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(group, list(words))
+
+
+def test_paper_render_writes_each_page_as_a_picture_of_300_dpi_and_says_what_it_read_back(tmp_path: Path) -> None:
+    file = tmp_path / "job.json"
+    file.write_text(json.dumps(JOB), encoding="utf-8")
+    ran = run("render", str(file), "--out", str(tmp_path / "out"), "--json")
+    assert ran.exit_code == 0, ran.output
+    rows = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert [Path(row["file"]).name for row in rows] == ["slip-1.png", "label-1.png"]
+    assert f"00{SSCC}" in {code["text"] for code in rows[1]["codes"]}
+    with Image.open(rows[1]["file"]) as picture:
+        assert picture.size == (696, 1109)
+        assert picture.mode == "1"
+        assert round(picture.info["dpi"][0]) == 300
+    assert run("render", str(file), "--out", str(tmp_path / "out"), "--media", "62x29").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("{", "paper.not-a-job"),
+        ("[]", "paper.not-a-job"),
+        ('{"job": 1}', "paper.not-a-job"),
+        ("\x00", "."),
+        ("", "."),
+    ],
+)
+def test_paper_render_refuses_what_is_no_job_with_exit_2_and_no_traceback(tmp_path: Path, text: str, word: str) -> None:
+    file = tmp_path / "job.json"
+    file.write_text(text, encoding="utf-8")
+    for ran in (run("render", str(file), "--out", str(tmp_path)), run("render", str(tmp_path / "none"), "--out", "x")):
+        assert ran.exit_code == 2
+        assert isinstance(ran.exception, SystemExit)
+    assert word in run("render", str(file), "--out", str(tmp_path)).output
+
+
+def test_paper_commands_writes_a_card_a_command(tmp_path: Path) -> None:
+    ran = run("commands", "--out", str(tmp_path), "--lang", "de", "--carton", "M2", "--badge", "0042=Anna", "--json")
+    assert ran.exit_code == 0, ran.output
+    texts = {code["text"] for line in ran.stdout.splitlines() for code in json.loads(line)["codes"]}
+    assert {"PB.REPEAT", "PB.CARTON.M2", "PB.BADGE.0042"} <= texts
+    assert run("commands", "--out", str(tmp_path), "--carton", "a b").exit_code == 2
+    assert run("commands", "--out", str(tmp_path), "--media", "4x6").exit_code == 2
+
+
+def test_every_paper_of_a_preview_verifies() -> None:
+    for order, name in preview(job(papers=[]), 1):
+        verify(paper_of(order, media(name)))
