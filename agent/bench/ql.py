@@ -152,7 +152,7 @@ class QlEngine:
             self._errors.discard("communication_error")
             self._reader = raster.Reader()
         try:
-            events = self._reader.feed(piece)
+            events = self._understood(piece)
         except raster.RasterError as fault:
             self._deaf = True
             self._errors.add("communication_error")
@@ -164,6 +164,13 @@ class QlEngine:
                 self._queue.append(event)
             elif event == "status":
                 self._outgoing += self.status()
+
+    def _understood(self, piece: bytes) -> list[raster.Page | str]:
+        events = self._reader.feed(piece)
+        for event in events:
+            if isinstance(event, raster.Page) and len(event.rows) != event.header.rows:
+                raise raster.RasterError(f"{len(event.rows)} rows came, the header said {event.header.rows}.")
+        return events
 
     def hang_up(self) -> None:
         """The sender is gone: what came of an unfinished page is dropped, or printed as far as it came."""

@@ -137,9 +137,8 @@ def opened(address: str, model: str) -> Printer:
 def _usb(node: str, model: str) -> QlPrinter:
     from agent.devices.usblp import UsbPrinter, nodes
 
-    there = nodes()
-    named = model or there.get(node, "") or next(iter(there.values()), "QL-820NWB")
-    return UsbPrinter(node, model=named.removesuffix("c"))
+    there = [one.model for one in nodes() if node in ("", one.node)]
+    return UsbPrinter(node, model=model or next(iter(there), "QL-820NWB"))
 
 
 def sentence(said: PrinterStatus) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,10 +31,20 @@ _HOLDERS = {
 _UNPLUGGED = ("printer.unplugged", "The printer's cable was pulled or its power cut: plug it in and switch it on.")
 
 
+@dataclass(frozen=True, slots=True)
+class UsbNode:
+    """A usblp node, the model that its printer names, and the printer's serial number."""
+
+    node: str
+    model: str
+    serial: str
+
+
 class UsbPrinter(QlPrinter):
     """A QL on USB. `node` is a device node, or empty: then the Brother printer of this model is looked for.
 
-    `root` is where /dev, /sys and /proc are found.
+    `serial` tells two printers of one model apart, under whatever number they come back. `root` is where /dev, /sys
+    and /proc are found.
     """
 
     def __init__(
@@ -41,16 +52,17 @@ class UsbPrinter(QlPrinter):
         node: str = "",
         *,
         model: str,
+        serial: str = "",
         root: Path | str = "/",
         clock: Callable[[], float] = time.monotonic,
         limits: Limits | None = None,
         beat: Callable[[], None] = lambda: None,
     ) -> None:
-        self._node, self._root = node, Path(root)
+        self._node, self._serial, self._root = node, serial, Path(root)
         super().__init__(model, self._wire, clock=clock, limits=limits, beat=beat)
 
     def _wire(self, wake: Wake) -> Wire:
-        node = self._node or find(self.model, self._root)
+        node = self._node or find(self.model, self._serial, self._root)
         try:
             fd = os.open(node, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
         except OSError as fault:
@@ -58,9 +70,9 @@ class UsbPrinter(QlPrinter):
         return FdWire(fd, wake, empty_is_end=False, lost=_UNPLUGGED)
 
 
-def nodes(root: Path | str = "/") -> dict[str, str]:
-    """Every usblp node that is there, and the model its printer names (`/dev/usb/lp0`: `QL-820NWB`)."""
-    found = {}
+def nodes(root: Path | str = "/") -> list[UsbNode]:
+    """Every usblp node with a Brother printer behind it."""
+    found = []
     for known in sorted(Path(root).glob("sys/class/usbmisc/lp*")):
         try:
             identity = (known / "device/ieee1284_id").read_text(encoding="latin-1")
@@ -68,23 +80,26 @@ def nodes(root: Path | str = "/") -> dict[str, str]:
             continue
         fields = dict(part.split(":", 1) for part in identity.strip().split(";") if ":" in part)
         if fields.get("MFG", fields.get("MANUFACTURER", "")) == "Brother":
-            found[str(Path(root) / "dev/usb" / known.name)] = fields.get("MDL", fields.get("MODEL", ""))
+            model = fields.get("MDL", fields.get("MODEL", "")).removesuffix("c")  # a QL-820NWBc is a QL-820NWB
+            serial = _text((known / "device").resolve().parent / "serial")
+            found.append(UsbNode(str(Path(root) / "dev/usb" / known.name), model, serial))
     return found
 
 
-def find(model: str, root: Path | str = "/") -> str:
-    """Return the node of the printer of this model.
+def find(model: str, serial: str = "", root: Path | str = "/") -> str:
+    """Return the node of the printer of this model, and of this serial number if one is given.
 
     Raises DeviceError `printer.unplugged`, `printer.wrong-model`, or what keeps the kernel's usblp from it:
     `printer.held`, `printer.editor-lite`.
     """
     there = nodes(root)
-    for node, name in there.items():
-        if name in (model, f"{model}c"):  # some units say QL-820NWBc
-            return node
+    for one in there:
+        if one.model == model and serial in ("", one.serial):
+            return one.node
     if there:
-        raise DeviceError("printer.wrong-model", f"{', '.join(there.values())} is on USB, and no {model}.",
-                          "Set the printer's model to the one that is connected.")  # fmt: skip
+        names = ", ".join(f"{one.model} ({one.serial})" if serial else one.model for one in there)
+        raise DeviceError("printer.wrong-model", f"{names} is on USB, and no {model} {serial}".rstrip() + ".",
+                          "Set model and serial number to those of the printer that is connected.")  # fmt: skip
     raise _why_no_node(model, Path(root))
 
 

@@ -166,6 +166,8 @@ def judge(bench: Bench, verdict: Verdict, doubtful: set[str]) -> None:
     verdict.named = len(doubtful)
     verdict.lost = sum(not times[digest] for digest in order)
     verdict.silent_doubles = sum(times[digest] > 1 for digest in order if digest not in doubtful)
+    verdict.lies += sum(digest not in order for digest in whole)  # something else came out for a page
+    whole = [digest for digest in whole if digest in order]
     verdict.out_of_order = sum(order.index(this) < order.index(last) for last, this in pairwise(whole))
 
 
@@ -195,6 +197,8 @@ def faults(seeds: range) -> int:
         rows[verdict.fault].append(verdict)
         if not verdict.clean:
             bad.append((seed, verdict))
+        if (seed + 1 - seeds.start) % 100 == 0:
+            print(f"{seed + 1 - seeds.start} of {len(seeds)}, {len(bad)} not clean", file=sys.stderr, flush=True)
     columns = ("batches", "pages", "lost", "silent doubles", "wrong order", "untrue ends", "named")
     print("".join((f"{'fault':<24}", *(f"{name:>{len(name) + 2}}" for name in columns))))
     for name, verdicts in sorted(rows.items()):

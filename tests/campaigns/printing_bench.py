@@ -18,7 +18,7 @@ from agent.devices.ql_wire import CLOSED, Wake, WireLost
 LONG_ROLL_MM = 30_480.0  # DK-22205
 PLACES = ("nothing", "preamble", "header", "first-row", "in-row", "row-edge", "last-row", "before-print", "all")
 """Classes of byte boundary: how much of the job the wire has taken when the fault strikes."""
-HANDS = ("power", "unplug", "cover", "runout", "mute", "swallow", "cool", "jam", "garble", "close", "stall")
+HANDS = ("power", "unplug", "cover", "runout", "mute", "swallow", "cool", "jam", "lose a byte", "close", "stall")
 PACKETS = ("split", "joined", "late", "lost", "old", "text", "cut")
 MOMENTS_S = (0.0, 0.05, 0.2, 0.5, 1.0)
 @dataclass
@@ -74,9 +74,9 @@ class VirtualWire:
             self._job_taken += limit
             bench.sent = max(bench.sent, self._job_taken)
         taken = piece[:limit]
-        if bench.garble and limit:
-            bench.garble = False
-            taken = bytes([taken[0] ^ 0x55]) + taken[1:]
+        if bench.loses and limit:
+            bench.loses = False
+            taken = taken[1:]
         bench.engine.take(taken)
         bench.strike_if_due()
         return limit
@@ -151,7 +151,7 @@ class Bench:
             model, "62", LONG_ROLL_MM, out_dir=None, journal=self.journal.append, clock=self.clock
         )
         self.engine.prints_early = chance.random() < 0.5
-        self.connected, self.armed, self.stalled, self.garble = True, False, False, False
+        self.connected, self.armed, self.stalled, self.loses = True, False, False, False
         self.fault = Fault()
         self.strike_at, self.sent = 1 << 30, 0
         self.due_s: float | None = None
@@ -198,8 +198,8 @@ class Bench:
                 engine.cool(self.chance.uniform(1, 60))
             case "jam":
                 engine.jam()
-            case "garble":
-                self.garble = True
+            case "lose a byte":
+                self.loses = True
             case "close":
                 self.printer.close()
             case _:  # stall
@@ -210,7 +210,7 @@ class Bench:
         engine = self.engine
         self.clock.now_s += self.chance.uniform(0.5, 20)
         engine.advance()
-        self.armed = self.stalled = self.garble = engine.mute = engine.swallow = False
+        self.armed = self.stalled = self.loses = engine.mute = engine.swallow = False
         engine.press_button()
         engine.close_cover()
         if engine.roll_mm <= 0:

@@ -273,7 +273,7 @@ def test_the_program_that_holds_the_printer_is_named(tmp_path: Path, program: st
     comm.parent.mkdir(parents=True)
     comm.write_text(program + "\n")
     with pytest.raises(DeviceError) as held:
-        find("QL-820NWB", tmp_path)
+        find("QL-820NWB", root=tmp_path)
     assert held.value.code == "printer.held"
     assert f"{program} holds it" in held.value.detail
     assert cure in held.value.hint.lower()
@@ -281,11 +281,11 @@ def test_the_program_that_holds_the_printer_is_named(tmp_path: Path, program: st
 
 def test_a_printer_in_editor_lite_mode_is_told_from_an_unplugged_one(tmp_path: Path) -> None:
     with pytest.raises(DeviceError) as unplugged:
-        find("QL-1100", tmp_path)
+        find("QL-1100", root=tmp_path)
     assert unplugged.value.code == "printer.unplugged"
     on_bus(tmp_path, "08")
     with pytest.raises(DeviceError) as lite:
-        find("QL-1100", tmp_path)
+        find("QL-1100", root=tmp_path)
     assert lite.value.code == "printer.editor-lite"
     assert "Editor Lite button" in lite.value.hint
 
@@ -293,10 +293,25 @@ def test_a_printer_in_editor_lite_mode_is_told_from_an_unplugged_one(tmp_path: P
 def test_another_model_on_usb_is_named(tmp_path: Path) -> None:
     desk = Desk(tmp_path, "QL-700")
     with pytest.raises(DeviceError) as wrong:
-        find("QL-820NWB", tmp_path)
+        find("QL-820NWB", root=tmp_path)
     assert wrong.value.code == "printer.wrong-model"
     assert "QL-700" in wrong.value.detail
     desk.bench.stop()
+
+
+def test_two_printers_of_one_model_are_told_apart_by_their_serial_numbers(tmp_path: Path) -> None:
+    for number, serial in enumerate(("A1", "B2")):
+        device = tmp_path / f"sys/devices/usb1/1-{number}"
+        (device / f"1-{number}:1.0").mkdir(parents=True)
+        (device / "serial").write_text(serial + "\n")
+        (device / f"1-{number}:1.0/ieee1284_id").write_text("MFG:Brother;CMD:PT-CBP;MDL:QL-820NWBc;CLS:PRINTER;\n")
+        known = tmp_path / f"sys/class/usbmisc/lp{number}"
+        known.mkdir(parents=True)
+        (known / "device").symlink_to(device / f"1-{number}:1.0")
+    assert find("QL-820NWB", "B2", tmp_path) == str(tmp_path / "dev/usb/lp1")
+    with pytest.raises(DeviceError) as missing:
+        find("QL-820NWB", "C3", tmp_path)
+    assert "QL-820NWB (A1), QL-820NWB (B2) is on USB, and no QL-820NWB C3" in missing.value.detail
 
 
 def on_bus(root: Path, interface_class: str) -> None:
