@@ -60,14 +60,7 @@ class QlPrinter:
                 wire.close()
         if said is None:
             raise DeviceError("printer.mute", f"the {self.model} does not answer.", _MUTE_HINT)
-        found = problem(said)
-        media = "" if said.no_media else media_name(said.width_mm, said.length_mm)
-        if said.two_color and is_label(f"{media}red"):
-            media += "red"
-        return PrinterStatus(
-            said.model, media, found.code if found else "", found.hint if found else "",
-            printing=said.phase == "printing",
-        )  # fmt: skip
+        return summary(said)
 
     def print_page(self, job: bytes) -> Iterator[PrintProgress]:
         """Send one page made by raster.encode; yield Suspended as often as it happens, then exactly one end.
@@ -164,6 +157,17 @@ class QlPrinter:
 
 
 _MUTE_HINT = "Switch the printer off and on, and check its cable; on a network printer switch SNMP on."
+
+
+def summary(said: Status) -> PrinterStatus:
+    """What a packet says, for the station: model, roll, and what keeps the printer from printing."""
+    found = problem(said)
+    media = "" if said.no_media else media_name(said.width_mm, said.length_mm)
+    if said.two_color and is_label(f"{media}red"):
+        media += "red"
+    return PrinterStatus(
+        said.model, media, found.code if found else "", found.hint if found else "", printing=said.phase == "printing"
+    )
 
 
 def ask(wire: Wire, answer_s: float) -> Status | None:

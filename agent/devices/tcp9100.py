@@ -12,12 +12,13 @@ import time
 from typing import TYPE_CHECKING
 
 from agent.devices import DeviceError, ql_status, snmp
-from agent.devices.ql_printer import QlPrinter
+from agent.devices.ql_printer import QlPrinter, summary
 from agent.devices.ql_wire import CLOSED, FdWire, Wake, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from agent.devices import PrinterStatus
     from agent.devices.ql_page import Limits
     from agent.devices.ql_status import Status
 
@@ -49,6 +50,11 @@ class TcpPrinter(QlPrinter):
         self._snmp = (host, snmp_port) if snmp_port is not None else None
         self._answers_snmp = False
         super().__init__(model, self._wire, clock=clock, limits=limits, beat=beat)
+
+    def status(self) -> PrinterStatus:
+        """Ask the printer how it is, by SNMP without touching port 9100, which takes one job at a time."""
+        state = None if self._snmp is None or self._wake.rung else ask_state(self._snmp, self._community)
+        return super().status() if state is None else summary(state)
 
     def _wire(self, wake: Wake) -> Wire:
         wire = FdWire(_connect(self._address, wake), wake, empty_is_end=True, lost=_LOST)

@@ -97,6 +97,15 @@ def test_status_names_model_and_roll(desk: Desk) -> None:
     assert (status.model, status.media, status.code, status.printing) == ("QL-820NWB", "62", "", False)
 
 
+def test_by_snmp_a_printer_is_asked_while_a_page_prints(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, status_on_tcp=False, snmp=True)
+    seen = []
+    while_printing(desk.bench, (0.0, lambda: seen.append(desk.driver.status())))
+    assert codes(desk.states(job_for(height=1500))) == ["Printed"]
+    assert [(status.printing, status.media) for status in seen] == [(True, "62")]
+    desk.bench.stop()
+
+
 @on_both_wires
 def test_a_roll_that_ends_in_the_page_suspends_it_until_a_new_one_is_in(desk: Desk) -> None:
     desk.bench.load_roll(30)
