@@ -16,6 +16,7 @@ from agent.station.events import ButtonPressed, DeviceFailed
 from agent.station.pages import printer_of, printers
 from agent.workers import PrinterWorker, ScaleWorker, VisionWorker, Worker
 from firmware_config.calibration import ScaleCalibration
+from firmware_config.camera import CameraCalibration, read_calibration
 from firmware_config.settings import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ class Devices:
         photos = Path(settings.directory) / "photos"
         names = ["camera"] if len(settings.camera) == 1 else [f"camera[{n}]" for n in range(len(settings.camera))]
         self._cameras = [
-            VisionWorker(name, clock, post, partial(_open_camera, one, settings, clock), photos)
+            VisionWorker(name, clock, post, partial(_open_camera, one, settings, clock), photos,
+                         camera_calibration(settings, name) if "measure" in one.role else None)
             for name, one in zip(names, settings.camera, strict=True)
         ]
         self._printers = {
@@ -155,6 +157,22 @@ def scale_calibration(settings: Settings) -> ScaleCalibration:
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         text = f"the calibration can't be read: {error}. Run: packbench calibrate scale"
         raise ConfigError(str(path), [Problem("scale", "scale.calibration-damaged", text)]) from error
+
+
+def camera_calibration(settings: Settings, name: str) -> CameraCalibration | None:
+    """Return a camera's calibration; the simulated bench states its own; None where there is none yet.
+
+    Raises ConfigError when it is damaged.
+    """
+    path = Path(settings.directory) / "calibration" / f"{name}.json"
+    if not path.exists():
+        facts = _bench(settings)
+        return facts.camera if facts is not None else None
+    try:
+        return read_calibration(path)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        text = f"the calibration can't be read: {error}. Run: packbench calibrate camera"
+        raise ConfigError(str(path), [Problem(name, "camera.calibration-damaged", text)]) from error
 
 
 def _bench(settings: Settings) -> BenchFacts | None:

@@ -38,7 +38,9 @@ if TYPE_CHECKING:
     from agent.devices import Camera, Printer, PrinterStatus, Scale
     from agent.papers.from_job import PageOrder
     from agent.station.view import Look
+    from agent.vision.sizing import Picture, Sizing
     from firmware_config.calibration import ScaleCalibration
+    from firmware_config.camera import CameraCalibration
     from firmware_config.scale import ScaleSettings
 
 Post = "Callable[[Event], None]"
@@ -131,6 +133,9 @@ class ScaleWorker(Worker):
         self.live_g = opened.weigher.live_g
         if samples and not opened.weigher.fault:
             self.works()
+        if opened.weigher.phase is weighing.Phase.EMPTY and opened.starting:
+            opened.starting = False
+            self._post(PlatformCleared(at_ms=self._clock.now_ms()))
         for event in found:
             self._tell(event)
 
@@ -158,7 +163,7 @@ class _Weighing:
     """A scale and what weighs with it; a scale that was opened anew is weighed anew."""
 
     def __init__(self, scale: Scale, weigher: weighing.Weigher) -> None:
-        self.scale, self.weigher = scale, weigher
+        self.scale, self.weigher, self.starting = scale, weigher, True
 
     def close(self) -> None:
         self.scale.close()
@@ -168,19 +173,23 @@ class VisionWorker(Worker):
     """Answers the standing question of what lies in front of a camera, picture by picture."""
 
     BUDGET_S = 0.3
+    EMPTY_EVERY_S = 60.0
 
     def __init__(self, device: str, clock: Clock, post: Callable[[Event], None], open_camera: Callable[[], Camera],
-                 photos: Path) -> None:
+                 photos: Path, calibration: CameraCalibration | None) -> None:
         super().__init__(device, clock, post)
-        self._open_camera, self._photos = open_camera, photos
+        self._open_camera, self._photos, self._calibration = open_camera, photos, calibration
+        self._sizing: Sizing | None = None
+        self._emptied_s = -1.0
+        self._bare: Picture | None = None
         self._look: Look | None = None
         self._asked = threading.Event()
         self._kept: tuple[int, frozenset[str]] = (0, frozenset())
 
     def ask(self, look: Look | None) -> None:
         """Change the question; None is none. Called by the owner loop, returns at once."""
-        self._look = look
-        if look is not None:
+        if look != self._look:
+            self._look = look
             self._asked.set()
 
     def stop(self) -> None:
@@ -190,23 +199,50 @@ class VisionWorker(Worker):
     def _open(self) -> Camera:
         from agent.vision import barcodes  # noqa: F401 (a second of loading that the first box must not wait for)
 
+        if self._calibration is not None and self._sizing is None:
+            from agent.vision.sizing import Sizing
+
+            self._sizing = Sizing(self._calibration)
         return self._open_camera()
 
     def _serve(self, opened: Camera) -> None:
-        if self._look is None:
-            self._asked.wait(1.0)
-            self._asked.clear()
         look = self._look
-        if look is None:
+        if look is None or (look.empty and not look.expect):
+            self._asked.wait(0.3 if self._sizing is not None and self._emptied_s < 0 else 1.0)
+            self._asked.clear()
+            if look is not None and look is self._look:
+                self._see_empty(opened)
+            else:
+                self._bare = None
             return
         from agent.vision.barcodes import read_codes
 
         frame = opened.frame(5.0)
         self.works()
-        codes = read_codes(frame.pixels(), expect=look.expect, budget_s=self.BUDGET_S, now=time.monotonic)
+        image = frame.pixels()
+        codes = read_codes(image, expect=look.expect, budget_s=self.BUDGET_S, now=time.monotonic)
         texts = tuple(sorted({code.text for code in codes if code.accepted}))
         photo = self._keep(look.visit, texts, frame.jpeg) if look.visit and texts else ""
-        self._post(CodesSeen(at_ms=frame.at_ms, visit=look.visit, codes=texts, photo_sha256=photo))
+        sizing = self._sizing if look.measure else None
+        dims = sizing.see_box(look.visit, image) if sizing is not None else None
+        self._post(CodesSeen(
+            at_ms=frame.at_ms, visit=look.visit, codes=texts, photo_sha256=photo, dims=dims,
+            measuring=sizing is not None and dims is None,
+        ))
+
+    def _see_empty(self, camera: Camera) -> None:
+        """Look at the bare platform now and then: what it looks like is what a box is measured against.
+
+        A picture counts when the platform is still bare a moment later: no hand with a box was on its way.
+        """
+        if self._sizing is None:
+            return
+        if self._bare is not None:
+            self._sizing.see_empty(self._bare)
+            self._bare, self._emptied_s = None, time.monotonic()
+        elif self._emptied_s < 0 or time.monotonic() - self._emptied_s > self.EMPTY_EVERY_S:
+            self._bare = camera.frame(5.0).pixels()
+            self.works()
 
     def _keep(self, visit: int, texts: tuple[str, ...], jpeg: bytes) -> str:
         """Keep the picture when it shows something new of this box; return its SHA-256, else an empty text."""

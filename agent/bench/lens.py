@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from firmware_config.camera import CameraCalibration, Row
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -66,6 +68,19 @@ class Lens:
     def matrix(self) -> Floats:
         """Return the 3 x 3 camera matrix in pixels."""
         return np.array([[self.focal_px, 0, self.centre_px[0]], [0, self.focal_px, self.centre_px[1]], [0, 0, 1]])
+
+    def calibration(self) -> CameraCalibration:
+        """Return the true lens and pose as a calibration would state them."""
+        def rows(matrix: Floats) -> tuple[Row, Row, Row]:
+            first, second, third = ((float(a), float(b), float(c)) for a, b, c in matrix)
+            return first, second, third
+
+        x_mm, y_mm, z_mm = (float(value) for value in self.translation())
+        return CameraCalibration(
+            width_px=self.width_px, height_px=self.height_px, matrix=rows(self.matrix()), rms_px=0.0,
+            distortion=(*self.distortion, 0.0), rotation=rows(self.rotation()), translation_mm=(x_mm, y_mm, z_mm),
+            edge_radius_mm=0.0,
+        )
 
     def straight(self, world: Floats) -> Floats:
         """Return the undistorted pinhole pixels (n x 2) of world points (n x 3)."""

@@ -14,8 +14,11 @@ import socket
 import threading
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from agent.bench.bench import Bench, HandsError
-from agent.devices.bench_frames import CONVERSION, LEVEL, PICTURE, word_of
+from agent.bench.camera import LENS
+from agent.devices.bench_frames import CONVERSION, LEVEL, PICTURE, BenchFacts, word_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,12 +47,13 @@ class Wires:
         for name, talk in (("scale", self._scale), ("camera", self._camera), ("lines", self._levels),
                            ("hands", self._hands)):
             self._listen(directory / f"{name}.sock", talk)
-        facts = {
-            "speed": bench.speed, "epoch_s": bench.epoch_s, "printer_port": bench.printer.port, "pid": os.getpid(),
-            "counts_per_gram": bench.scale.rig.counts_per_gram, "zero_counts": bench.scale.rig.zero_counts,
-        }
+        facts = BenchFacts(
+            speed=bench.speed, epoch_s=bench.epoch_s, printer_port=bench.printer.port, pid=os.getpid(),
+            counts_per_gram=bench.scale.rig.counts_per_gram, zero_counts=bench.scale.rig.zero_counts,
+            camera=LENS.calibration(),
+        )
         draft = directory / "bench.json.new"
-        draft.write_text(json.dumps(facts), encoding="utf-8")
+        draft.write_bytes(msgspec.json.encode(facts))
         draft.replace(directory / "bench.json")
         ready()
         while not self._stop.wait(PUMP_S):

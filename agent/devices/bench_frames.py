@@ -6,11 +6,13 @@ crosses at the lowest level there is: load cell conversions, JPEG pictures, leve
 
 from __future__ import annotations
 
-import json
 import struct
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec import Struct
+
+from firmware_config.camera import CameraCalibration
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +37,7 @@ class BenchFacts(Struct, frozen=True, kw_only=True):
     printer_port: int
     counts_per_gram: float
     zero_counts: float
+    camera: CameraCalibration
     pid: int
 
     def now_s(self, monotonic_s: float) -> float:
@@ -44,8 +47,7 @@ class BenchFacts(Struct, frozen=True, kw_only=True):
 
 def facts_of(directory: Path) -> BenchFacts:
     """Return what the bench in this folder says of itself. Raises OSError or ValueError when none runs there."""
-    raw = json.loads((directory / "bench.json").read_text(encoding="utf-8"))
-    return BenchFacts(**raw)
+    return msgspec.json.decode((directory / "bench.json").read_bytes(), type=BenchFacts)
 
 
 def word_of(counts: int) -> bytes:

@@ -100,12 +100,14 @@ class CodesSeen(Event, frozen=True, kw_only=True):
     """The camera or a scanner read codes while `visit` was asked about; 0 is the bench without a box.
 
     `jobs` are the jobs whose match codes were seen, `prints` the ledger's pages whose mark, SSCC or tracking
-    number was seen (attached from the store, with the parcel of each label).
+    number was seen (attached from the store, with the parcel of each label). `dims` come with a later look while
+    `measuring`.
     """
 
     visit: int
     codes: tuple[str, ...]
     dims: Dimensions | None = None
+    measuring: bool = False
     photo_sha256: str = ""
     scanned: bool = False
     jobs: tuple[KnownJob, ...] = ()

@@ -125,8 +125,8 @@ def step(state: State, event: Event, config: Settings) -> tuple[State, list[Reco
 def _started(turn: Turn, event: AgentStarted) -> None:
     """Nobody saw what happened between two lives: pages under way are in doubt, the platform is unknown."""
     turn.state = replace(
-        turn.state, store_id=event.store_id, boot=event.boot, now_ms=event.at_ms, box=None, broken=(), link_up=False,
-        time_ok=False,
+        turn.state, store_id=event.store_id, boot=event.boot, now_ms=event.at_ms, box=None, bare=False, broken=(),
+        link_up=False, time_ok=False,
     )
     pool.began(turn, event)
     for page in turn.state.prints:

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from agent.station.state import Box, Turn
     from agent.station.values import Job, JobState, Paper, Print, Wants
 
+BEING_MEASURED = Dimensions(
+    length=Refused(refused="camera.measuring"),
+    width=Refused(refused="camera.measuring"),
+    height=Refused(refused="camera.measuring"),
+)
 NOT_MEASURED = Dimensions(
     length=Refused(refused="camera.not-calibrated"),
     width=Refused(refused="camera.not-calibrated"),

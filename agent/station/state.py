@@ -66,7 +66,10 @@ class Claim(Struct, frozen=True):
 
 
 class State(Struct, frozen=True, omit_defaults=True):
-    """The station: its clock, what stands on the platform, what is broken, what has not ended yet."""
+    """The station: its clock, what stands on the platform, what is broken, what has not ended yet.
+
+    `box` None with `bare` False is a platform of which nothing is known yet.
+    """
 
     store_id: str = ""
     boot: int = 0
@@ -77,6 +80,7 @@ class State(Struct, frozen=True, omit_defaults=True):
     visit: int = 0
     print_no: int = 0
     box: Box | None = None
+    bare: bool = False
     broken: tuple[Broken, ...] = ()
     parcels: tuple[Parcel, ...] = ()
     prints: tuple[Print, ...] = ()

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from agent.station import parcels
+
 if TYPE_CHECKING:
     from agent.station.state import Box, State
     from agent.station.values import Parcel
@@ -24,15 +26,21 @@ class View(Struct, frozen=True):
 
 
 class Look(Struct, frozen=True):
-    """A question to the cameras, asked as long as it stands: what is on the box of this visit (0: on the bench)."""
+    """A question to the cameras, asked as long as it stands: what is on the box of this visit (0: on the bench).
+
+    `empty` says that the platform is bare: a good moment to look at it. `measure` asks for the box's size, too.
+    """
 
     visit: int
     expect: tuple[str, ...] = ()
+    empty: bool = False
+    measure: bool = False
 
 
 # What each notice of a box means to the packer.
 NOTICES = {
     "": ("Reading the box ...", "Lay the packing slip on it, or show the slip to the camera."),
+    "box.measuring": ("Measuring the box ...", "Hands off for a moment."),
     "box.unmatched": ("Show me this box's packing slip.", "No code in sight belongs to an open job."),
     "box.two-jobs": ("Two jobs lie here. Leave one slip.", "Codes of two open jobs are in sight."),
     "box.two-labels": ("Two labels are on this box. Take one off.", "Each box has one label."),
@@ -119,14 +127,17 @@ def _unknown(state: State, box: Box) -> View:
 
 
 def look(state: State) -> Look | None:
-    """Return what the cameras are asked now, or None while nothing on the bench can tell us more."""
+    """Return what the cameras are asked now, or None while nothing on the bench can tell us more.
+
+    An empty bench with nothing expected is looked at now and then only, by the cameras' own choice.
+    """
     box = state.box
     marks = tuple(page.mark for page in state.prints if page.state == "in-doubt")
     if box is None:
-        return Look(0, marks) if marks else None
+        return Look(0, marks, empty=state.bare) if marks or state.bare else None
     if box.gross is None:
         return None
     parcel = state.parcel(box.parcel)
-    if box.parcel and (parcel is None or parcel.state == "held"):
+    if box.parcel and parcel is None:
         return Look(box.visit, marks) if marks else None
-    return Look(box.visit, marks)
+    return Look(box.visit, marks, measure=parcel is None or parcel.dims == parcels.BEING_MEASURED)

@@ -18,7 +18,7 @@ from agent.station.state import Box
 if TYPE_CHECKING:
     from agent.station.events import CodesSeen, WeightStable
     from agent.station.state import Turn
-    from agent.station.values import Parcel, Print, Weight
+    from agent.station.values import Dimensions, Parcel, Print, Weight
 
 # In how many pictures a box's own label must be seen on it before that is a proof.
 PROOFS_NEEDED = 2
@@ -34,13 +34,18 @@ class Sight:
     labels: list[tuple[Print, Parcel]]
     slips: frozenset[str]
 
+    @property
+    def dims(self) -> Dimensions | None:
+        """What is known of the box's size so far."""
+        return parcels.BEING_MEASURED if self.event.dims is None and self.event.measuring else self.event.dims
+
 
 def load_appeared(turn: Turn) -> Box:
     """Something lies on the platform: a new visit begins, unless one is under way. Returns what stands there."""
     box = turn.state.box
     if box is None:
         box = Box(visit=turn.state.visit + 1)
-        turn.state = replace(turn.state, visit=box.visit, box=box)
+        turn.state = replace(turn.state, visit=box.visit, box=box, bare=False)
     return box
 
 
@@ -63,7 +68,7 @@ def weight_stable(turn: Turn, event: WeightStable) -> None:
 def platform_cleared(turn: Turn) -> None:
     """The box was lifted; a label that was not seen on it leaves its parcel unproven."""
     box = turn.state.box
-    turn.box(None)
+    turn.state = replace(turn.state, box=None, bare=True)
     parcel = turn.state.parcel(box.parcel) if box is not None else None
     if parcel is not None and parcel.state == "labelled":
         parcels.lifted(turn, parcel)
@@ -81,6 +86,10 @@ def codes_seen(turn: Turn, event: CodesSeen) -> None:
         if doubt is not None and doubt.state == "in-doubt" and page.mark in event.codes:
             came_out(turn, doubt, settled="print.seen")
     box = turn.state.box
+    if box is None and event.scanned:
+        for _, labelled in _labels(turn, event):
+            if labelled.state == "unproven":
+                parcels.close(turn, labelled)
     if box is None or (event.visit != box.visit and not event.scanned):
         return
     gross = box.gross
@@ -96,7 +105,16 @@ def codes_seen(turn: Turn, event: CodesSeen) -> None:
     if not box.parcel:
         _recognise(turn, sight)
     elif parcel is not None:
-        _prove(turn, sight, parcel)
+        _prove(turn, sight, _sized(turn, parcel, event.dims))
+
+
+def _sized(turn: Turn, parcel: Parcel, dims: Dimensions | None) -> Parcel:
+    """Return the parcel with its size, if that came just now."""
+    if dims is None or parcel.dims != parcels.BEING_MEASURED:
+        return parcel
+    parcel = replace(parcel, dims=dims)
+    turn.save_parcel(parcel, told=False)
+    return parcel
 
 
 def came_out(turn: Turn, page: Print, *, settled: str = "") -> None:
@@ -132,7 +150,7 @@ def _recognise(turn: Turn, sight: Sight) -> None:
     box = replace(sight.box, parcel=parcel.id, notice="", proofs=0)
     turn.box(box)
     if not parcel.visit:
-        parcel = parcels.weighed(turn, parcel, box, sight.gross, sight.event.dims)
+        parcel = parcels.weighed(turn, parcel, box, sight.gross, sight.dims)
     _prove(turn, Sight(box, sight.gross, sight.event, sight.labels, sight.slips), parcel)
 
 
@@ -144,13 +162,16 @@ def _match(turn: Turn, sight: Sight) -> None:
         return
     known, job = workable[0]
     parcel = turn.state.parcel_of_job(known.id)
+    if parcel is None and job.label_when == "on_request" and sight.event.measuring:
+        turn.box(replace(sight.box, notice="box.measuring"))  # the label is bought with the size
+        return
     if parcel is not None and not parcel.visit:
-        parcel = parcels.weighed(turn, parcel, sight.box, sight.gross, sight.event.dims)
+        parcel = parcels.weighed(turn, parcel, sight.box, sight.gross, sight.dims)
     elif parcel is not None and not rules.same_weight(sight.gross, parcel.gross, turn.config):
         parcels.void(turn, parcel, "parcel.repacked")
         parcel = None
     if parcel is None:
-        parcel = parcels.judge(turn, known, job, sight.box, sight.gross, sight.event.dims)
+        parcel = parcels.judge(turn, known, job, sight.box, sight.gross, sight.dims)
     turn.box(replace(sight.box, parcel=parcel.id, notice=""))
 
 
@@ -175,7 +196,7 @@ def _prove(turn: Turn, sight: Sight, parcel: Parcel) -> None:
         return
     box = replace(box, proofs=box.proofs + 1)
     turn.box(box)
-    if box.proofs >= PROOFS_NEEDED:
+    if box.proofs >= PROOFS_NEEDED or sight.event.scanned:
         parcels.close(turn, replace(parcel, photo_sha256=box.photo_sha256 or parcel.photo_sha256))
 
 

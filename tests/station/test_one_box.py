@@ -5,7 +5,7 @@ from __future__ import annotations
 from agent.station.events import LoadAppeared, PagePrinted, PlatformCleared
 from agent.station.facts import JobChanged, ParcelChanged, StockMoved
 from agent.station.values import Refused
-from agent.station.view import look, view
+from agent.station.view import Look, look, view
 from tests.builders import Bench, a_job
 
 
@@ -50,6 +50,6 @@ def test_a_job_becomes_a_closed_parcel() -> None:
 
     bench.send(PlatformCleared(at_ms=0))
     assert view(bench.state).sentence == "Put a box on the scale."
-    assert look(bench.state) is None
+    assert look(bench.state) == Look(0, empty=True)
     assert bench.state.parcels == ()
     assert bench.state.prints == ()

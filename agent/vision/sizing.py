@@ -1,0 +1,76 @@
+"""The size of the box that stands there now: pictures are gathered per visit, and measured once there are enough."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from agent.station.values import Dimensions, Length, Refused
+from agent.vision import dimensions
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from firmware_config.camera import CameraCalibration
+
+    Picture = NDArray[np.uint8]
+
+# One picture is fitted, two more must agree with it.
+PICTURES = 3
+# A hand that is still in the way is gone in the next pictures, or the box can't be measured.
+TRIES = 3
+
+
+class Sizing:
+    """Measures each visit's box with one calibrated camera. It must be shown the bare platform first.
+
+    The measuring runs in a thread of its own: codes are read on meanwhile.
+    """
+
+    def __init__(self, calibration: CameraCalibration) -> None:
+        self._calibration = calibration
+        self._empty: Picture | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="measure")
+        self._visit = 0
+        self._tries = 0
+        self._pictures: list[Picture] = []
+        self._answer: Future[Dimensions] | None = None
+
+    def see_empty(self, picture: Picture) -> None:
+        """Keep the newest picture of the bare platform: light and dust change over a day."""
+        self._empty = picture
+
+    def see_box(self, visit: int, picture: Picture) -> Dimensions | None:
+        """Take one more picture of a visit's box; return its dimensions, or None while they are not known yet."""
+        if visit != self._visit:
+            self._visit, self._tries, self._pictures, self._answer = visit, 0, [], None
+        if self._empty is None:
+            return refused("camera.no-empty-picture")
+        if self._answer is not None:
+            if not self._answer.done():
+                return None
+            found = self._answer.result()
+            if isinstance(found.length, Length) or self._tries >= TRIES:
+                return found
+            self._answer = None
+        self._pictures.append(picture)
+        if len(self._pictures) == PICTURES:
+            self._tries += 1
+            look = dimensions.Look(self._calibration, self._empty, tuple(self._pictures))
+            self._pictures = []
+            self._answer = self._thread.submit(lambda: _of(dimensions.measure([look])))
+        return None
+
+
+def refused(code: str) -> Dimensions:
+    """Return three refusals with one reason."""
+    return Dimensions(length=Refused(refused=code), width=Refused(refused=code), height=Refused(refused=code))
+
+
+def _of(found: dimensions.Dimensions | dimensions.Refused) -> Dimensions:
+    if isinstance(found, dimensions.Refused):
+        return refused(found.code)
+    sides = [Length(value_mm=side.value_mm, u95_mm=side.u95_mm, quality=side.quality)
+             for side in (found.length, found.width, found.height)]
+    return Dimensions(length=sides[0], width=sides[1], height=sides[2])
