@@ -58,35 +58,52 @@ def _turns(item: Item) -> set[tuple[int, int, int]]:
 
 def _geometry(packed: PackedCarton, placements: Sequence[Placement]) -> list[Reason]:
     found: list[Reason] = []
-    for at, one in enumerate(placements):
+    for one in placements:
         low, high = one.pos_mm, tuple(p + d for p, d in zip(one.pos_mm, one.dims_mm, strict=True))
         if min(low) < 0 or any(edge > inner for edge, inner in zip(high, packed.carton.inner_mm, strict=True)):
             found.append(Reason("item.outside", f"{one.sku} reaches out of {packed.carton.id}.", one.sku))
-        found += [Reason("item.overlap", f"{one.sku} and {other.sku} share room.", one.sku)
-                  for other in placements[at + 1:] if _overlap(one, other)]
+    by_x = sorted(placements, key=lambda one: one.pos_mm[0])
+    for at, one in enumerate(by_x):
+        end = one.pos_mm[0] + one.dims_mm[0]
+        for other in by_x[at + 1:]:
+            if other.pos_mm[0] >= end:
+                break
+            if _overlap(one, other):
+                found.append(Reason("item.overlap", f"{one.sku} and {other.sku} share room.", one.sku))
     return found
 
 
 def _overlap(one: Placement, other: Placement) -> bool:
-    return all(p < q + e and q < p + d
-               for p, d, q, e in zip(one.pos_mm, one.dims_mm, other.pos_mm, other.dims_mm, strict=True))
+    """Say whether two units that overlap along x do so along y and z too."""
+    _, y, z = one.pos_mm
+    _, wide, high = one.dims_mm
+    _, oy, oz = other.pos_mm
+    return oy < y + wide and y < oy + other.dims_mm[1] and oz < z + high and z < oz + other.dims_mm[2]
 
 
-def _contact_mm2(lower: Placement, upper: Placement) -> int:
-    if lower.pos_mm[2] + lower.dims_mm[2] != upper.pos_mm[2]:
-        return 0
-    across = 1
-    for axis in (0, 1):
-        across *= max(0, min(lower.pos_mm[axis] + lower.dims_mm[axis], upper.pos_mm[axis] + upper.dims_mm[axis])
-                      - max(lower.pos_mm[axis], upper.pos_mm[axis]))
-    return across
+def _contacts(upper: Placement, level: Sequence[tuple[int, Placement]]) -> list[tuple[int, int]]:
+    """Return which units of a level an upper one touches, and the area in mm2."""
+    x, y, _ = upper.pos_mm
+    far_x, far_y = x + upper.dims_mm[0], y + upper.dims_mm[1]
+    found = []
+    for at, lower in level:
+        lx, ly, _ = lower.pos_mm
+        ex, ey = lx + lower.dims_mm[0], ly + lower.dims_mm[1]
+        if lx < far_x and x < ex and ly < far_y and y < ey:
+            found.append((at, (min(ex, far_x) - max(lx, x)) * (min(ey, far_y) - max(ly, y))))
+    return found
 
 
 def _resting(placements: Sequence[Placement], weights: dict[str, int], limits: dict[str, int | None], rules: Rules,
              ) -> list[Reason]:
+    """Check support, and where some item has a limit also the load, from the top down."""
     found: list[Reason] = []
-    carried = {at: Fraction(0) for at in range(len(placements))}
-    for at in sorted(carried, key=lambda at: -placements[at].pos_mm[2]):
+    tops: dict[int, list[tuple[int, Placement]]] = {}
+    for at, one in enumerate(placements):
+        tops.setdefault(one.pos_mm[2] + one.dims_mm[2], []).append((at, one))
+    loads = any(limit is not None for limit in limits.values())
+    carried = [Fraction(0)] * len(placements)
+    for at in sorted(range(len(placements)), key=lambda at: -placements[at].pos_mm[2]):
         upper = placements[at]
         limit = limits[upper.sku]
         if limit is not None and carried[at] > limit:
@@ -94,11 +111,11 @@ def _resting(placements: Sequence[Placement], weights: dict[str, int], limits: d
                                 upper.sku))
         if upper.pos_mm[2] == 0:
             continue
-        contacts = [(below, area) for below, lower in enumerate(placements) if (area := _contact_mm2(lower, upper))]
+        contacts = _contacts(upper, tops.get(upper.pos_mm[2], ()))
         total = sum(area for _, area in contacts)
         if total * 1000 < rules.support_permille * upper.dims_mm[0] * upper.dims_mm[1]:
             found.append(Reason("item.unsupported", f"{upper.sku} hangs over too far.", upper.sku))
-        for below, area in contacts:
+        for below, area in contacts if loads else ():
             if limits[placements[below].sku] == 0:
                 found.append(Reason("item.on-fragile", f"{upper.sku} stands on fragile {placements[below].sku}.",
                                     upper.sku))

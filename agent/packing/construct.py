@@ -47,18 +47,21 @@ class Hold:
     rest.
 
     `cleared`: some item wants clearance. It widens the cell that an item takes; in height the clearances of a stack
-    are kept free above it, so that items rest on each other at their true heights.
+    are kept free above it, so that items rest on each other at their true heights. `most_spaces`: only so many of
+    the largest spaces are kept, for orders so big that time counts more than room.
     """
 
     __slots__ = (
-        "_cleared", "_height", "_length", "_levels", "_limits", "_room", "_slack", "_support", "_under", "_width",
-        "effort", "placed", "spaces")
+        "_cleared", "_height", "_length", "_levels", "_limits", "_most_spaces", "_room", "_slack", "_support", "_under",
+        "_width", "effort", "placed", "spaces")
 
-    def __init__(self, inner_mm: tuple[int, int, int], support_permille: int, *, limits: bool, cleared: bool) -> None:
+    def __init__(self, inner_mm: tuple[int, int, int], support_permille: int, *, limits: bool, cleared: bool,
+                 most_spaces: int = 1 << 30) -> None:
         self._length, self._width, self._height = inner_mm
         self._support = support_permille
         self._limits = limits
         self._cleared = cleared
+        self._most_spaces = most_spaces
         self.spaces: list[Space] = [(0, 0, 0, self._length, self._width, self._length, self._width)]
         self.placed: list[Placed] = []
         self.effort = 0
@@ -257,6 +260,10 @@ class Hold:
             if new:
                 _add_maximal(new, [space for space in keep if space[face] == edge], made)
         self.spaces = keep + made
+        if len(self.spaces) > self._most_spaces:
+            height = self._height
+            self.spaces.sort(key=lambda space: space[5] * space[6] * (space[2] - height))
+            del self.spaces[self._most_spaces:]
 
 
 def _add_maximal(new: list[Space], old: list[Space], made: list[Space]) -> None:

@@ -91,7 +91,7 @@ def read_carton(raw: object) -> Carton | Reason:
 
 
 def read_catalogue(name: str, raw: object) -> Catalogue:
-    """Return the usable cartons of one catalogue. Of cartons that share an id none is used: which is meant is unknown."""
+    """Return the usable cartons of one catalogue. Of cartons that share an id none is used."""
     if not isinstance(raw, Sequence) or isinstance(raw, str):
         return Catalogue(name, (), (Reason("catalogue.shape", f"Catalogue {name}: cartons must be a list.", name),))
     read = [read_carton(one) for one in raw]

@@ -23,9 +23,12 @@ Step = tuple[int, int, Sequence[Turn]]
 RESTART_TRIES = 24
 """Tries of one line of priorities before it starts afresh."""
 BLOCK_AXES: tuple[tuple[int, ...], ...] = ((), (0, 1, 2), (1, 0, 2), (2, 0, 1), (2, 1, 0))
+BIG_ORDER_UNITS = 100
+BIG_ORDER_SPACES = 24
 STARTS: tuple[tuple[int, tuple[int, ...]], ...] = (
-    (0, ()), (0, (0, 1, 2)), (1, ()), (1, (2, 1, 0)), (2, (2, 0, 1)), (2, ()))
-"""Which size leads (0 longest edge, 1 volume, 2 largest face) and how blocks of equal units grow."""
+    (0, ()), (0, (0, 1, 2)), (1, ()), (1, (2, 1, 0)), (2, ()), (2, (2, 0, 1)))
+"""Which size leads (0 longest edge, 1 volume, 2 largest face) and how blocks of equal units grow; big orders use
+only those with blocks."""
 
 
 class Budget:
@@ -77,6 +80,8 @@ class Shop:
         self.counts = [kind.count for kind in kinds]
         self.limits = any(kind.max_load_g is not None for kind in kinds)
         self.cleared = any(kind.clearance_mm for kind in kinds)
+        self.most_spaces = 1 << 30 if sum(self.counts) <= BIG_ORDER_UNITS else BIG_ORDER_SPACES
+        self.starts = STARTS if sum(self.counts) <= BIG_ORDER_UNITS else STARTS[1::2]
         self.volume = float(sum(kind.count * kind.volume_mm3 for kind in kinds))
         self.sizes = (
             [max(kind.dims_mm) + kind.volume_mm3 ** (1 / 3) / 1000 for kind in kinds],
@@ -99,7 +104,8 @@ class Shop:
     def fill(self, carton: Carton, steps: Sequence[Step], counts: Sequence[int], axes: Sequence[int], budget: Budget, *,
              whole: bool) -> Fill:
         """Fill a carton step by step with up to `counts` of each kind; with `whole`, give up at the first failure."""
-        hold = Hold(carton.inner_mm, self.rules.support_permille, limits=self.limits, cleared=self.cleared)
+        hold = Hold(carton.inner_mm, self.rules.support_permille, limits=self.limits, cleared=self.cleared,
+                    most_spaces=self.most_spaces)
         spare_g = carton.max_gross_g - carton.tare_g
         spare_mm3 = carton.volume_mm3 * self.rules.max_fill_permille // 1000
         left = list(counts)
@@ -155,8 +161,8 @@ class Try:
     def once(self, chance: Chance, budget: Budget) -> Fill:
         """Try the next start, or a random one; learn from the kind that did not fit."""
         shop = self._shop
-        if self._tries < len(STARTS):
-            size, axes = STARTS[self._tries]
+        if self._tries < len(shop.starts):
+            size, axes = shop.starts[self._tries]
             self._rank = list(shop.sizes[size])
             turns: Sequence[Sequence[Turn]] = self._turns
         else:

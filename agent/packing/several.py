@@ -118,6 +118,8 @@ class Several:
         """For one kind only: the cheapest cover of the count by what cartons are known to hold, if it is cheaper."""
         need = self._shop.counts[0]
         best = [(max(pool, key=lambda one: one.units), self._prices[at]) for at, pool in enumerate(self._pool) if pool]
+        if not best:
+            return None
         costs = [0]
         taken: list[Contents | None] = [None]
         for reach in range(1, need + 1):
@@ -125,7 +127,7 @@ class Several:
                             key=lambda pair: pair[0])
             costs.append(cost)
             taken.append(one)
-        if not best or (below is not None and costs[need] >= below):
+        if below is not None and costs[need] >= below:
             return None
         chosen: list[Contents] = []
         reach = need

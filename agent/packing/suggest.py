@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 EFFORT_PER_MS = 3100
 """Less than a server core spends in a millisecond (about 4,000, measured): the effort ends before the deadline."""
 CACHE_LIMIT = 512
-MOST_UNITS = 1000
+MOST_UNITS, MOST_KINDS = 600, 120
 FIRST_ROUNDS = 8
 """Rounds of filling several cartons before the order is said to fit no set of them."""
 
@@ -33,11 +33,15 @@ def why_not(items: Sequence[Item], cartons: Sequence[Carton], rules: Rules) -> l
     units = sum(item.qty for item in items)
     if units > MOST_UNITS:
         return [Reason("order.too-many", f"{units} units are more than the {MOST_UNITS} that one suggestion covers.")]
+    kinds = kinds_of(items, rules)
+    if len(kinds) > MOST_KINDS:
+        return [Reason("order.too-many", f"{len(kinds)} different items are more than the {MOST_KINDS} that one "
+                       "suggestion covers.")]
     usable = [carton for carton in cartons if carton.stock != 0]
     if not usable:
         return [Reason("carton.none", "No usable carton is in the catalogue or in stock.")]
     reasons = []
-    for kind in kinds_of(items, rules):
+    for kind in kinds:
         if not any(holds_each(carton, (kind,)) for carton in usable):
             sku = kind.lots[0][0]
             reasons.append(Reason("item.too-big", f"{sku} ({'x'.join(map(str, kind.dims_mm))} mm, {kind.weight_g} g) "
