@@ -165,8 +165,19 @@ class QlEngine:
             elif event == "status":
                 self._outgoing += self.status()
 
+    def _drop(self, page: raster.Page) -> None:
+        """Forget a page that was not sent to its end."""
+        if not page.rows:
+            return
+        self._note("dropped", rows=len(page.rows))
+        if self.prints_early and not self.cover_open and self.roll_mm > 0 and self._fits(page):
+            self._record("partial", page, len(page.rows), why="unfinished")
+
     def _understood(self, piece: bytes) -> list[raster.Page | str]:
+        half = self._reader.page
         events = self._reader.feed(piece)
+        if events[:1] == ["reset"]:
+            self._drop(half)
         for event in events:
             if isinstance(event, raster.Page) and len(event.rows) != event.header.rows:
                 raise raster.RasterError(f"{len(event.rows)} rows came, the header said {event.header.rows}.")
@@ -174,10 +185,7 @@ class QlEngine:
 
     def hang_up(self) -> None:
         """The sender is gone: what came of an unfinished page is dropped, or printed as far as it came."""
-        if self._reader.rows:
-            self._note("dropped", rows=self._reader.rows)
-            if self.prints_early and not self.cover_open and self.roll_mm > 0 and self._fits(self._reader.page):
-                self._record("partial", self._reader.page, self._reader.rows, why="hang_up")
+        self._drop(self._reader.page)
         self._reader = raster.Reader()
         self._deaf = False
         self._outgoing.clear()
@@ -202,11 +210,6 @@ class QlEngine:
     def working(self) -> bool:
         """Whether rows pass under the head now."""
         return self._begun_s is not None and self._cut_at_s is None and self._clock() > self._begun_s
-
-    @property
-    def half_page(self) -> bool:
-        """Whether a page was begun on the wire and not ended."""
-        return bool(self._reader.rows or self._reader.pending)
 
     @property
     def held_pages(self) -> int:

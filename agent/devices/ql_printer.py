@@ -21,7 +21,6 @@ _PIECE = 8192  # what a non-blocking usblp takes at once
 _SLICE_S = 0.05  # the longest wait before the clock is looked at again
 _QUIET_S = 0.05  # a printer with nothing more to say is silent for so long; an answer takes 20 to 40 ms
 _BABBLE_S = 0.5
-_TRIES = 2
 
 
 class QlPrinter:
@@ -173,13 +172,14 @@ def summary(said: Status) -> PrinterStatus:
 def ask(wire: Wire, answer_s: float) -> Status | None:
     """Return what the printer says now, None when it is mute. Old answers are read first and thrown away.
 
-    Answers have no number: five old ones were once seen waiting before the first question. Raises WireLost.
+    Answers have no number: five old ones were once seen waiting before the first question. A printer that was left in
+    the middle of a row takes the question for dots; so the second one comes behind a reset. Raises WireLost.
     """
     if not wire.spoken:
         return next(iter(_listen(wire, answer_s, 0.0)), None)
     _listen(wire, _QUIET_S, _QUIET_S)
-    for _ in range(_TRIES):
-        write_all(wire, ql_status.REQUEST, answer_s)
+    for order in (ql_status.REQUEST, ql_status.RESET + ql_status.REQUEST):
+        write_all(wire, order, answer_s)
         heard = _listen(wire, answer_s, _QUIET_S)
         answers = [said for said in heard if said.kind in (ql_status.REPLY, ql_status.ERROR)]
         if answers:

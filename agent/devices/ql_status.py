@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 MARK = b"\x80\x20\x42"  # print head mark, size (32), and the B of Brother
 LENGTH = 32
 REQUEST = b"\x1biS"
+# Fills up a row that was cut off, then forgets its page: NUL is no command, ESC @ initialises.
+RESET = bytes(400) + b"\x1b@"
 
 REPLY, COMPLETED, ERROR, TURNED_OFF, NOTIFICATION, PHASE_CHANGE, SETTINGS = 0, 1, 2, 4, 5, 6, 0xF0
 RECEIVING, PRINTING = 0, 1

@@ -116,7 +116,7 @@ def one_page(bench: Bench, job: bytes, fault: Fault | None) -> PrintProgress:
             end = last_of(bench, job)
     except Killed:
         bench.printer = bench.started()
-        if bench.connected:
+        if bench.connected and bench.hears_hang_up:
             bench.engine.hang_up()
         return InDoubt("station.killed", "The station was stopped while it printed.")
     if fault.kind == "close":

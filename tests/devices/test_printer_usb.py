@@ -105,6 +105,16 @@ def test_keep_awake_reaches_the_printer_and_an_open_cover_is_told(desk: Desk) ->
     assert open_cover.value.code == "printer.cover-open"
 
 
+@pytest.mark.parametrize("cut", [300, 500, 9_000, 9_001, 27_000])
+def test_a_printer_left_in_the_middle_of_a_page_takes_the_next_one(desk: Desk, cut: int) -> None:
+    job = raster.encode(Image.new("1", (696, 600), 1), model="QL-820NWB", media="62")
+    with desk.node.open("wb", buffering=0) as killed:
+        for at in range(0, cut, 1000):
+            killed.write(job[at : min(at + 1000, cut)])
+    assert list(desk.driver.print_page(JOB_820)) == [Printed()]
+    assert desk.printed() == 1
+
+
 class Puppet:
     """The far end of the wire: says what the test says, byte by byte."""
 
