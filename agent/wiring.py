@@ -14,7 +14,7 @@ from agent.devices import DeviceError
 from agent.devices.bench_frames import BenchFacts, facts_of
 from agent.station.events import ButtonPressed, DeviceFailed
 from agent.station.pages import printer_of, printers
-from agent.workers import PrinterWorker, ScaleWorker, VisionWorker, Worker
+from agent.workers import PrinterWorker, ScaleWorker, ScannerWorker, VisionWorker, Worker
 from firmware_config.calibration import ScaleCalibration
 from firmware_config.camera import CameraCalibration, read_calibration
 from firmware_config.settings import ConfigError, Problem
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agent.devices import Camera, Lamps, Printer, Scale, Signals
+    from agent.devices.scanner import SerialScanner, WedgeScanner
     from agent.papers.from_job import PageOrder
     from agent.station.events import Event
     from agent.station.values import Print
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from firmware_config.settings import Camera as CameraSettings
     from firmware_config.settings import Printer as PrinterSettings
     from firmware_config.settings import Scale as ScaleSettings
+    from firmware_config.settings import Scanner as ScannerSettings
     from firmware_config.settings import Settings
 
 
@@ -51,12 +53,17 @@ class Devices:
             name: PrinterWorker(name, clock, post, partial(_open_printer, one, settings, clock), partial(_render, one))
             for name, one in zip(printers(settings), settings.printer, strict=False)
         }
+        self._scanners = [
+            ScannerWorker("scanner" if len(settings.scanner) == 1 else f"scanner[{n}]", clock, post,
+                          partial(_open_scanner, one, clock))
+            for n, one in enumerate(settings.scanner)
+        ]
         self._signals: Signals | None = None
 
     @property
     def workers(self) -> list[Worker]:
         """Every worker, for the watchdog."""
-        return [*self._scales, *self._cameras, *self._printers.values()]
+        return [*self._scales, *self._cameras, *self._scanners, *self._printers.values()]
 
     @property
     def live_g(self) -> float | None:
@@ -201,15 +208,20 @@ def _open_scale(one: ScaleSettings, settings: Settings, clock: Clock, calibratio
 
 
 def _open_camera(one: CameraSettings, settings: Settings, clock: Clock) -> Camera:
-    match one.driver:
-        case "bench":
-            from agent.devices.bench import BenchCamera
+    from agent.devices.cameras import open_camera
 
-            return BenchCamera(settings.bench, clock.now_ms)
-        case "folder":
-            from agent.devices.folder import FolderCamera
+    path = settings.bench if one.driver == "bench" else one.path
+    return open_camera(
+        one.driver, path, clock.now_ms, width=one.width_px, height=one.height_px, rate_hz=one.rate_hz,
+    )
 
-            return FolderCamera(Path(one.path), clock.now_ms)
+
+def _open_scanner(one: ScannerSettings, clock: Clock) -> SerialScanner | WedgeScanner:
+    from agent.devices.scanner import SerialScanner, WedgeScanner
+
+    if one.driver == "serial":
+        return SerialScanner(one.path, clock.now_ms, baud=one.baud)
+    return WedgeScanner(one.path, clock.now_ms)
 
 
 def _open_printer(one: PrinterSettings, settings: Settings, clock: Clock) -> Printer:
@@ -226,6 +238,10 @@ def _open_printer(one: PrinterSettings, settings: Settings, clock: Clock) -> Pri
             from agent.devices.tcp9100 import TcpPrinter
 
             return TcpPrinter(one.host, one.port, model=one.model, clock=clock.now_s, limits=limits)
+        case "usb":
+            from agent.devices.usblp import UsbPrinter
+
+            return UsbPrinter(one.path, model=one.model, clock=clock.now_s, limits=limits)
         case "png":
             from agent.devices.png_printer import PngPrinter
 

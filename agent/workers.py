@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent import weighing
 from agent.devices import DeviceError, InDoubt, NotPrinted, Printed, Suspended
+from agent.devices.scanner import LostScan
 from agent.station.events import (
     CodesSeen,
     DeviceFailed,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from agent.clock import Clock
     from agent.devices import Camera, Printer, PrinterStatus, Scale
+    from agent.devices.scanner import SerialScanner, WedgeScanner
     from agent.papers.from_job import PageOrder
     from agent.station.view import Look
     from agent.vision.sizing import Picture, Sizing
@@ -254,6 +256,27 @@ class VisionWorker(Worker):
         self._photos.mkdir(parents=True, exist_ok=True)
         (self._photos / f"{name}.jpg").write_bytes(jpeg)
         return name
+
+
+class ScannerWorker(Worker):
+    """Turns scans into the same events as the camera's."""
+
+    def __init__(self, device: str, clock: Clock, post: Callable[[Event], None],
+                 open_scanner: Callable[[], SerialScanner | WedgeScanner]) -> None:
+        super().__init__(device, clock, post)
+        self._open_scanner = open_scanner
+
+    def _open(self) -> SerialScanner | WedgeScanner:
+        return self._open_scanner()
+
+    def _serve(self, opened: SerialScanner | WedgeScanner) -> None:
+        found = opened.read(0.5)
+        self.works()
+        for scan in found:
+            if isinstance(scan, LostScan):
+                self.broke(scan.code, scan.hint)
+            else:
+                self._post(CodesSeen(at_ms=scan.at_ms, visit=0, codes=(scan.text,), scanned=True))
 
 
 class PrinterWorker(Worker):

@@ -61,15 +61,26 @@ class Scale(ScaleSettings, frozen=True, kw_only=True, forbid_unknown_fields=True
 class Camera(Section, frozen=True, kw_only=True):
     """`[camera]`: a camera and what it is for."""
 
-    driver: Literal["bench", "folder"]
+    driver: Literal["bench", "folder", "v4l2", "rpicam", "rpicam-still"]
     role: Annotated[tuple[Literal["codes", "measure"], ...], Meta(min_length=1)] = ("codes", "measure")
     path: str = ""
+    width_px: Annotated[int, Meta(ge=320, le=9_248)] = 1920
+    height_px: Annotated[int, Meta(ge=240, le=6_944)] = 1080
+    rate_hz: Annotated[float, Meta(gt=0, le=60)] = 10.0
+
+
+class Scanner(Section, frozen=True, kw_only=True):
+    """`[scanner]`: a hand scanner, on a serial port or typing like a keyboard."""
+
+    driver: Literal["serial", "keyboard"]
+    path: Annotated[str, Meta(min_length=1)]
+    baud: Annotated[int, Meta(ge=300, le=921_600)] = 9_600
 
 
 class Printer(Section, frozen=True, kw_only=True):
     """`[printer]`: a label printer, the roll in it, and which papers it prints."""
 
-    driver: Literal["bench", "tcp", "png"]
+    driver: Literal["bench", "tcp", "usb", "png"]
     role: Annotated[tuple[Literal["slip", "label"], ...], Meta(min_length=1)] = ("slip", "label")
     model: str = "QL-820NWB"
     media: str = "62"
@@ -101,6 +112,7 @@ class Settings(Section, frozen=True, kw_only=True):
     bench: str = ""
     scale: tuple[Scale, ...] = ()
     camera: tuple[Camera, ...] = ()
+    scanner: tuple[Scanner, ...] = ()
     printer: tuple[Printer, ...] = ()
     signals: Signals = Signals()
 
@@ -195,7 +207,7 @@ def _across(settings: Settings) -> list[Problem]:
             if device.driver == "bench" and not settings.bench:
                 text = f"[{section}] has driver `bench`; name its folder."
                 found.append(Problem("bench", "config.missing-key", text))
-            if device.driver in ("trace", "folder", "png") and not device.path:
+            if device.driver in ("trace", "folder", "v4l2", "png") and not device.path:
                 text = f"driver `{device.driver}` needs a path."
                 found.append(Problem(f"{section}.path", "config.missing-key", text))
     for scale in settings.scale:

@@ -238,3 +238,19 @@ def test_an_expired_job_is_never_started_once_the_clock_is_trusted() -> None:
     bench.assign(a_job("J-2", expires="2026-01-01T00:00:00Z"))
     assert bench.job_state("J-2") == "expired"
     assert [fact.state for fact in bench.told(ParcelChanged)] == []
+
+
+def test_a_hand_scanner_does_what_the_camera_does() -> None:
+    bench = Bench()
+    bench.assign(a_job())
+    bench.send(PagePrinted(at_ms=0, print_no=1))
+    bench.weigh(900)
+    bench.scan("J-1")
+    bench.send(PagePrinted(at_ms=0, print_no=bench.page_of("J-1", "label").no))
+    mark = bench.page_of("J-1", "label").mark
+    bench.send(PlatformCleared(at_ms=0))
+    assert bench.parcel_state("J-1/1") == "unproven"
+    bench.see(mark)
+    assert bench.parcel_state("J-1/1") == "unproven", "a label that lies on the bench is no proof for the camera"
+    bench.scan(mark)
+    assert bench.parcel_state("J-1/1") == "closed"
