@@ -60,6 +60,31 @@ class Store:
         self._lock: FileIO | None = lock
 
     @classmethod
+    def mended(cls, directory: Path, *, station: str) -> tuple[Store, str]:
+        """Open the store, saving what can be read of a damaged one; return it and what to tell (empty: all was well).
+
+        Raises StoreError when that can't help: locked, unwritable, full.
+        """
+        try:
+            store = cls(directory, station=station)
+        except StoreError as error:
+            if error.code != "store.damaged":
+                raise
+        else:
+            try:
+                store.load_state()
+            except StoreError:
+                store.close()
+            else:
+                return store, ""
+        from agent.store.care import salvage
+
+        saved = salvage(directory, station=station)
+        words = (f"the database was damaged; {sum(saved.rows.values())} rows were saved, {saved.unsent} of them facts"
+                 f" that the OMS has not confirmed; the broken file is {saved.kept_as}")
+        return cls(directory, station=station), words
+
+    @classmethod
     def on(cls, connection: sqlite3.Connection, *, station: str) -> Store:
         """Return a store on a migrated database that is open already, in memory or not; nobody else may use it."""
         store = cls.__new__(cls)
@@ -153,6 +178,12 @@ class Store:
     def save_state(self, blob: bytes) -> None:
         """Write the core's state inside the running transaction."""
         self._db.execute("INSERT OR REPLACE INTO state (id, body, digest) VALUES (1,?,?)", (blob, digest(blob)))
+
+    def forget(self, wall_ms: int, *, ended_days: float, addresses_days: float) -> dict[str, int]:
+        """Inside the running transaction, delete what is old; see `care.forget`."""
+        from agent.store.care import forget
+
+        return forget(self._db, wall_ms, ended_days=ended_days, addresses_days=addresses_days)
 
     # -- reading ------------------------------------------------------------------------------------------------
 

@@ -144,14 +144,15 @@ def audit(directory: Path, jobs: int, took_s: float, report: dict[str, Any], sho
         "jobs": jobs, "lost": jobs - states["packed"], "stock wrong (SKUs)": len(wrong),
         "facts owed": owed, "conflicts": len(report["conflicts"]), "copies absorbed": report["copies"],
         "same page twice": sum(count > 1 for count in Counter(mark for mark, *_ in paper).values()),
-        "second labels": sum(count - 1 for count in labels.values()), "asked, wanted anew": asked,
+        "second labels": sum(count - 1 for count in labels.values()),
+        "asked, wanted anew": asked,
         "asked, was there": settled, "kills": sum(deaths.values()), "seconds": round(took_s),
     }
     for name, value in rows.items():
         show(f"{name:22s} {value}")
     show(f"{'killed at':22s} " + ", ".join(f"{where} {deaths[where]}" for where in WHERE))
-    return not any(rows[name] for name in ("lost", "stock wrong (SKUs)", "facts owed", "conflicts", "same page twice")) \
-        and rows["second labels"] <= asked
+    broken = ("lost", "stock wrong (SKUs)", "facts owed", "conflicts", "same page twice")
+    return not any(rows[name] for name in broken) and rows["second labels"] <= asked
 
 
 def main() -> None:
