@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from agent.cli.scale_wire import Wire, wired
 from agent.devices import DeviceError
 
 if TYPE_CHECKING:
     from agent.devices.trace import Trace
     from agent.weighing import WeighingEvent
+    from agent.weighing.diagnosis import Diagnosis
     from firmware_config.calibration import ScaleCalibration
     from firmware_config.scale import ScaleSettings
 
-BAD_INPUT = 2
+BAD_INPUT, OUT_OF_TOLERANCE = 2, 3
 NOMINAL_SPS = ((9.0, 12.0, 10.0), (70.0, 95.0, 80.0))
 """An HX711's own oscillator is up to 15 % off the rate that its RATE pin names."""
 
@@ -63,6 +65,113 @@ def replay(file: Path, rate: float | None, division: float | None, capacity: flo
             draw(trace.at_s, grams, events, settings, plot)
         except (OSError, ValueError) as error:
             _refuse(DeviceError("plot.not-written", f"{plot}: {error}.", "Give a PNG file in a folder that exists."))
+
+
+@group.command()
+@wired
+@click.option("--seconds", type=click.FloatRange(0.1), help="Stop after so long; until Ctrl-C when not given.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, events only.")
+def watch(wire: Wire, seconds: float | None, as_json: bool) -> None:
+    """Show the weight live, and every event as a line."""
+    from agent.weighing import Weigher
+    try:
+        with wire.opened() as scale:
+            weigher = Weigher(wire.settings, wire.calibration)
+            for samples in wire.batches(scale, seconds):
+                events = weigher.tick(wire.clock.now_s()) if not samples else []
+                for sample in samples:
+                    events += weigher.feed(sample.at_s, sample.counts)
+                for event in events:
+                    click.echo(json.dumps(row(event)) if as_json else "\r" + line(event).ljust(60))
+                if not as_json and sys.stdout.isatty():
+                    click.echo(f"\r{weigher.live_g:12.1f} g  {weigher.phase.value:<10}", nl=False)
+    except DeviceError as error:
+        _stop(error)
+
+
+@group.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@wired
+@click.option("--seconds", type=click.FloatRange(0.1), help="Stop after so long; until Ctrl-C when not given.")
+def record(file: Path, wire: Wire, seconds: float | None) -> None:
+    """Write what the load cell says to FILE (columns t_s, counts), for `replay` and for calibration."""
+    count = 0
+    try:
+        with wire.opened() as scale, file.open("x", encoding="ascii") as out:
+            out.write("t_s,counts\n")
+            for samples in wire.batches(scale, seconds):
+                out.writelines(f"{sample.at_s:.5f},{sample.counts}\n" for sample in samples)
+                count += len(samples)
+    except FileExistsError:
+        _refuse(DeviceError("record.exists", f"{file} is there already.", "Choose another name."))
+    except OSError as error:
+        _refuse(DeviceError("record.not-written", f"{file}: {error.strerror}.", "Choose another place."))
+    except DeviceError as error:
+        if error.code != "scale.trace-ended":
+            _stop(error)
+    click.echo(f"{count} conversions in {file}", err=True)
+
+
+@click.command()
+@wired
+@click.option("--seconds", default=10.0, show_default=True, type=click.FloatRange(2.5))
+@click.option("--find", is_flag=True, help="List what is plugged in and may be a scale; nothing is opened.")
+@click.option("--json", "as_json", is_flag=True)
+def check(wire: Wire, seconds: float, find: bool, as_json: bool) -> None:
+    """Look at the empty platform for ten seconds: rate, noise, spikes, hum, ring, what each means, what to do.
+
+    Exit status 3 when something is to be mended.
+    """
+    if find:
+        _list_scales(as_json=as_json)
+        return
+    from agent.weighing.diagnosis import diagnose
+    at_s: list[float] = []
+    counts: list[int] = []
+    try:
+        with wire.opened() as scale:
+            for samples in wire.batches(scale, seconds):
+                at_s += [sample.at_s for sample in samples]
+                counts += [sample.counts for sample in samples]
+    except DeviceError as error:
+        if error.code != "scale.trace-ended":
+            _stop(error)
+    calibration = wire.calibration
+    seen = diagnose(at_s, counts, rate_sps=wire.settings.rate_sps, division_g=wire.settings.division_g,
+                    counts_per_gram=calibration.counts_per_gram if calibration is not None else None)
+    if as_json:
+        click.echo(json.dumps(asdict(seen)))
+    else:
+        _say(seen)
+    if seen.findings:
+        sys.exit(OUT_OF_TOLERANCE)
+
+
+def _say(seen: Diagnosis) -> None:
+    noise = "" if seen.noise_g is None else f" ({seen.noise_g:.2f} g)"
+    click.echo(f"rate       {seen.rate_sps:.1f} a second")
+    click.echo(f"noise      {seen.noise_counts:.1f} counts{noise}")
+    click.echo(f"spikes     {seen.spikes}")
+    click.echo(f"saturated  {seen.saturated}")
+    click.echo(f"unique     {seen.unique} of {seen.samples}")
+    click.echo(f"drift      {seen.drift_counts:+.0f} counts")
+    click.echo(f"hum        {seen.hum_counts:.1f} counts")
+    click.echo("ring       none" if seen.ring_hz is None else f"ring       {seen.ring_hz:.1f} Hz")
+    for finding in seen.findings:
+        click.echo(f"{finding.code}: {finding.meaning} {finding.hint}")
+    click.echo("not well" if seen.findings else "all well")
+
+
+def _list_scales(*, as_json: bool) -> None:
+    from agent.devices.scale_hid import find_scales
+    found = find_scales()
+    if as_json:
+        click.echo(json.dumps([asdict(one) for one in found]))
+        return
+    for one in found:
+        click.echo(f"{one.path}  {one.name}  {'a scale' if one.sure else 'a serial port: perhaps a scale'}")
+    if not found:
+        click.echo("no USB scale and no serial port is plugged in; an HX711 can't be seen from here")
 
 
 def row(event: WeighingEvent) -> dict[str, object]:
@@ -127,6 +236,11 @@ def _summary(trace: Trace, settings: ScaleSettings, events: list[WeighingEvent])
         (trace.backward, "backward times"), (trace.repeated, "repeated times"), (trace.skipped, "rows without a value"),
     ) if count]
     return f"{text} ({', '.join(mended)})" if mended else text
+
+
+def _stop(error: DeviceError) -> NoReturn:
+    click.echo(f"{error.code}: {error.detail} {error.hint}", err=True)
+    sys.exit(1)
 
 
 def _refuse(error: DeviceError) -> NoReturn:

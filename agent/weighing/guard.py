@@ -20,6 +20,8 @@ NEVER = (*RAILS, -1)
 SPIKE_D = 20.0
 NEVER_REPEATED = 80
 LEARNT_RUNS = 40
+LONG_RUN = 16.0
+"""Runs of a code are spread like waiting times: one in ten million is this many times the usual."""
 QUIET_AFTER_FAULT_S = 2.0
 SETTLING_CONVERSIONS = 4
 """Conversions until the HX711's filter has forgotten a restart (data sheet: 400 ms at 10, 50 ms at 80 SPS)."""
@@ -139,8 +141,8 @@ class InputGuard:
         if code == self._last_code:
             self._same += 1
             known = self._runs >= LEARNT_RUNS
-            limit = 20.0 * self._usual_run if known else NEVER_REPEATED
-            if self._same >= limit and at_s - self._same_since_s >= 1.0:
+            limit = LONG_RUN * self._usual_run if known else NEVER_REPEATED
+            if self._same >= limit and (known or at_s - self._same_since_s >= 1.0):
                 self._fail(at_s, "stuck-code")
             return
         if self._last_code is not None and abs(gross_g - self._last_g) < self._small_step_g:

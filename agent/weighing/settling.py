@@ -21,9 +21,14 @@ PREDICTED_BLOCK_S = 0.05
 SLOW_SPS = 30.0
 """Below this rate the converter's own filter has swallowed most of the ring."""
 SLOW_RING_S = 1.3
+QUIET_SD_D, QUIET_TREND_D = 0.12, 0.15
 ENOUGH_D = 0.20
 SHAKY_D = 0.08
 """An empty platform that moves more than this stands next to something that shakes it."""
+DEEP_WITHIN = 6.0
+"""A double notch can bring the scatter down by so much, and is not tried for more."""
+EAGER_S = 2.5
+"""After so long without a weight the long windows are asked every third look only: that costs 0.1 s and saves half."""
 SHAKEN = 1.4
 """Block means of a shaken platform are not independent: their scatter understates the mean's uncertainty by this."""
 FLOOR_D = 0.05
@@ -48,7 +53,7 @@ class Settling:
         self._dead_load_g = 0.05 * capacity_g
         self._rate = rate_sps
         self._notches = 2 if rate_sps > SLOW_SPS else 0
-        self._deep = 2 * self._notches
+        self._looks = 0
         self._per_block = max(1, round(BLOCK_S * rate_sps))
         self._predicted_block = max(1, round(PREDICTED_BLOCK_S * rate_sps))
         windows = []
@@ -61,6 +66,7 @@ class Settling:
         self.longest = windows[-1]
         self._held: Estimate | None = None
         self._held_since_s = 0.0
+        self._deep_below_g = 0.0
 
     def begin(self) -> None:
         """Forget what was held: the load moves again."""
@@ -84,14 +90,21 @@ class Settling:
         self._held = found
         return self._held_mean(samples, found) if at_s - self._held_since_s >= HOLD_S - 0.5 / self._rate else None
 
-    def _held_mean(self, samples: list[float], found: Estimate) -> Estimate:
-        """Return the level over the window and the hold before it: all that time the load stood still."""
+    def _held_mean(self, samples: list[float], found: Estimate) -> Estimate | None:
+        """Return the level over the window and the hold before it; None when a slow rise shows in that longer time."""
         window = min(len(samples), round((found.window_s + HOLD_S) * self._rate))
-        seen = stretch(samples[-window:], self._per_block, self._deep)
+        seen = stretch(samples[-window:], self._per_block, self._notches_of(window), self._deep_below_g)
         if seen is None or abs(seen.mean - found.level_g) > 0.3 * self._d:
             return found
+        if found.quality == "quick" and abs(seen.trend) > QUIET_TREND_D * self._d * window / self._windows[0]:
+            return None  # it creeps: too slow for the short window to see
         u_g = seen.sd / sqrt(seen.blocks) * (1.0 if found.quality == "quick" else SHAKEN)
         return found._replace(level_g=seen.mean, u_g=u_g, window_s=window / self._rate)
+
+    def level(self, samples: list[float]) -> float | None:
+        """Return the newest level without its ring, still or not; None for too few samples."""
+        seen = stretch(samples[-self._predicted_window:], self._predicted_block, self._notches)
+        return None if seen is None else seen.mean
 
     def predict(self, samples: list[float]) -> float | None:
         """Return a first level for the screen, or None while nothing can be said."""
@@ -103,31 +116,35 @@ class Settling:
         return seen.mean
 
     def _notches_of(self, window: int) -> int:
-        """Two in the shortest window; all in longer ones; one where only seconds of a slow converter show a ring."""
+        """Two; one where only seconds of a slow converter show a ring, and none in its short windows."""
         if self._notches == 0:
             return 1 if window >= SLOW_RING_S * self._rate else 0
-        return self._notches if window == self._windows[0] else self._deep
+        return self._notches
 
     def _quiet(self, seen: Stretch) -> bool:
-        return seen.sd <= 0.12 * self._d and abs(seen.trend) <= 0.15 * self._d
+        return seen.sd <= QUIET_SD_D * self._d and abs(seen.trend) <= 1.2 * QUIET_TREND_D * self._d
 
     def _still(self, samples: list[float], floor_g: float, load_g: float, waited_s: float) -> Estimate | None:
         d = self._d
         patience = min(2.0, max(1.0, waited_s - 1.0)) if floor_g > SHAKY_D * d else 1.0
         shakes_g = max(floor_g, FLOOR_D * d) * 2.0 * patience * (1.0 + max(0.0, load_g) / self._dead_load_g)
         enough_g = ENOUGH_D * d * patience
-        for window in self._windows:
+        self._deep_below_g = DEEP_WITHIN * max(shakes_g, QUIET_SD_D * d) if self._notches else 0.0
+        self._looks += 1
+        rarely = self._held is None and waited_s > EAGER_S and self._looks % 3
+        for window in self._windows[:2] if rarely else self._windows:
             if window > len(samples):
                 return None
-            notches = self._notches_of(window)
-            seen = stretch(samples[-window:], self._per_block, notches)
+            short = window == self._windows[0]
+            seen = stretch(samples[-window:], self._per_block, self._notches_of(window),
+                           0.0 if short else self._deep_below_g)
             if seen is None:
                 return None
             mean_sd = seen.sd / sqrt(seen.blocks)
             chance = seen.residual_sd * sqrt(12.0 / seen.blocks)  # what a line through mere scatter rises by
             if self._quiet(seen):
                 return Estimate(seen.mean, mean_sd, "quick", window / self._rate, seen.ring)
-            if window == self._windows[0] and abs(seen.trend) > 20.0 * d and seen.residual_sd < abs(seen.trend) / 4.0:
+            if short and abs(seen.trend) > 20.0 * d and seen.residual_sd < abs(seen.trend) / 4.0:
                 return None
             if (window >= LONG_S * self._rate and seen.sd <= shakes_g and mean_sd <= enough_g
                     and seen.von_neumann >= 1.1 and abs(seen.trend) <= 1.5 * chance):

@@ -14,9 +14,6 @@ from math import acos, pi, sqrt
 from operator import mul
 from typing import NamedTuple
 
-DEEP = 4
-"""So many notches mean: two in a row, and a double one beside them."""
-
 
 class Stretch(NamedTuple):
     """One stretch of samples, seen as block means.
@@ -105,21 +102,22 @@ def _solved(rows: list[list[float]]) -> list[float] | None:
     return found
 
 
-def stretch(samples: list[float], per_block: int, notches: int) -> Stretch | None:
+def stretch(samples: list[float], per_block: int, notches: int, deep_below: float = 0.0) -> Stretch | None:
     """Return how still the samples are; None when there are fewer than three blocks.
 
     `per_block` samples make one block mean (counted from the newest), `notches` is the number of oscillations to
-    take out first; with four or more a double notch is tried as well, and the stiller answer counts.
+    take out first. Where the blocks' scatter is not far off, below `deep_below`, a double notch is tried as well, and
+    the stiller answer counts.
     """
     clean, ring = samples, 0.0
-    for turn in range(min(2, notches)):
+    for turn in range(notches):
         clean, found = notched(clean)
         if found == 0.0:
             break
         if turn == 0:
             ring = found
     seen = _blocks(clean, per_block, ring)
-    if notches >= DEEP and seen is not None:
+    if seen is not None and seen.sd < deep_below:
         other = _blocks(doubly_notched(samples), per_block, ring)
         if other is not None and other.sd < seen.sd:
             return other
@@ -138,14 +136,13 @@ def _blocks(samples: list[float], per_block: int, ring: float) -> Stretch | None
     mean = sum(means) / blocks
     deviations = [x - mean for x in means]
     square = sum(map(mul, deviations, deviations))
-    middle = (blocks - 1) / 2.0
     slope = sum(map(mul, deviations, range(blocks))) / (blocks * (blocks * blocks - 1) / 12.0)
     about_line = max(0.0, square - slope * slope * blocks * (blocks * blocks - 1) / 12.0)
     steps = sum((b - a) * (b - a) for a, b in pairwise(deviations))
     return Stretch(
         mean=mean,
         sd=sqrt(square / (blocks - 1)),
-        trend=slope * 2.0 * middle,
+        trend=slope * blocks,
         residual_sd=sqrt(about_line / (blocks - 2)),
         von_neumann=steps / square * blocks / (blocks - 1) if square > 0.0 else 2.0,
         blocks=blocks,

@@ -247,7 +247,7 @@ class Weigher:
             events.append(ZeroLimit(at_s, rest_g))
         if abs(rest_g) < DEBRIS_D * self._d:
             self._told.discard(Debris)
-        elif Debris not in self._told:
+        elif Debris not in self._told and rest_g > -NEGATIVE_D * self._d:
             self._told.add(Debris)
             events.append(Debris(at_s, rest_g))
 
@@ -336,7 +336,10 @@ class Weigher:
         blocks = self._blocks()
         limit_g = MOVED_D * self._d
         if len(blocks) == 3 and (min(blocks) > self._accepted_g + limit_g or max(blocks) < self._accepted_g - limit_g):
-            return self._for_long(MOVED_HOLD_S)
+            if not self._for_long(MOVED_HOLD_S):
+                return False
+            level_g = self._settling.level(self._samples)  # a strong ring alone looks like a move
+            return level_g is None or abs(level_g - self._accepted_g) > limit_g
         self._streak = 0
         return False
 

@@ -1,0 +1,129 @@
+"""The load cell that a command talks to: the station's own, or one that is named on the command line."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, get_args
+
+import click
+
+from agent.clock import Clock
+from agent.devices.scales import Driver, open_scale
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from agent.devices import Sample, Scale
+    from firmware_config.calibration import ScaleCalibration
+    from firmware_config.scale import ScaleSettings
+
+SETTINGS = Path("/etc/packbench/station.toml")
+BAD_INPUT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """How a load cell is reached, its settings, and its calibration when there is one."""
+
+    driver: Driver
+    path: str
+    settings: ScaleSettings
+    calibration: ScaleCalibration | None
+    clock: Clock
+
+    @contextmanager
+    def opened(self) -> Iterator[Scale]:
+        """Open the load cell and give it back at the end. Raises DeviceError."""
+        counts_per_gram, zero_counts = (1000.0, 0.0) if self.calibration is None else (
+            self.calibration.counts_per_gram, self.calibration.zero_counts)
+        scale = open_scale(self.driver, self.path, self.clock.now_s, self._sleep,
+                           counts_per_gram=counts_per_gram, zero_counts=zero_counts)
+        try:
+            yield scale
+        finally:
+            scale.close()
+
+    def batches(self, scale: Scale, seconds: float | None) -> Iterator[list[Sample]]:
+        """Yield what the load cell says until the station's seconds are over or Ctrl-C is pressed."""
+        end_s = None if seconds is None else self.clock.now_s() + seconds
+        try:
+            while end_s is None or self.clock.now_s() < end_s:
+                yield scale.read(self.clock.real_s(0.2))
+        except KeyboardInterrupt:
+            return
+
+    def _sleep(self, span_s: float) -> None:
+        time.sleep(self.clock.real_s(span_s))
+
+
+def wired(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that name a load cell; the command gets one `wire` for them."""
+    @click.option("--config", type=click.Path(path_type=Path), default=SETTINGS, show_default=True,
+                  help="The station's file; its load cell is used.")
+    @click.option("--driver", type=click.Choice(get_args(Driver)), help="Use this one instead of the station's.")
+    @click.option("--path", default="", help="Its SPI device, bench folder or recording.")
+    @click.option("--rate", type=float, default=80.0, show_default=True, help="Its samples a second.")
+    @click.option("--capacity", type=float, default=30_000.0, show_default=True, help="Its capacity in grams.")
+    @click.option("--division", type=float, help="Its scale interval in grams; capacity / 3000 when not given.")
+    @click.option("--counts-per-gram", type=float, help="Its calibration, with --zero.")
+    @click.option("--zero", type=float, default=0.0, help="Counts of the empty platform.")
+    @functools.wraps(command)
+    def with_wire(*, config: Path, driver: Driver | None, path: str, rate: float, capacity: float,
+                  division: float | None, counts_per_gram: float | None, zero: float, **rest: Any) -> Any:  # noqa: ANN401
+        if rest.get("find"):
+            wire = None
+        elif driver is None:
+            wire = _configured(config)
+        else:
+            wire = _named(driver, path, rate, capacity, division, counts_per_gram, zero)
+        return command(wire=wire, **rest)
+
+    return with_wire
+
+
+def _named(driver: Driver, path: str, rate: float, capacity: float, division: float | None,
+           counts_per_gram: float | None, zero: float) -> Wire:
+    from firmware_config.calibration import ScaleCalibration
+    from firmware_config.scale import ScaleSettings
+    settings = ScaleSettings(rate_sps=rate, capacity_g=capacity, division_g=division or capacity / 3000.0)
+    problems = settings.problems()
+    if problems:
+        _refuse(*(f"scale.bad-settings: {key}: {text}" for key, text in problems))
+    calibration = ScaleCalibration(zero_counts=zero, counts_per_gram=counts_per_gram) if counts_per_gram else None
+    clock = Clock(epoch_s=time.monotonic())
+    if driver == "bench":
+        from agent.devices.bench_frames import facts_of
+        try:
+            facts = facts_of(Path(path))
+        except (OSError, ValueError, TypeError) as error:
+            _refuse(f"bench.missing: no bench runs in {path} ({error}). Start one: packbench bench {path}")
+        clock = Clock(facts.speed, facts.epoch_s)
+        calibration = calibration or ScaleCalibration(zero_counts=facts.zero_counts,
+                                                      counts_per_gram=facts.counts_per_gram)
+    return Wire(driver, path, settings, calibration, clock)
+
+
+def _configured(config: Path) -> Wire:
+    from agent.wiring import scale_calibration
+    from firmware_config.settings import ConfigError, load
+    try:
+        settings = load(config)
+        if not settings.scale:
+            _refuse(f"scale.none: {config} names no [[scale]]. Name one with --driver.")
+        one = settings.scale[0]
+        if one.driver == "bench":
+            return _named("bench", settings.bench, one.rate_sps, one.capacity_g, one.division_g, None, 0.0)
+        return Wire(one.driver, one.path, one, scale_calibration(settings), Clock(epoch_s=time.monotonic()))
+    except ConfigError as error:
+        _refuse(str(error))
+
+
+def _refuse(*lines: str) -> NoReturn:
+    for line in lines:
+        click.echo(line, err=True)
+    sys.exit(BAD_INPUT)
