@@ -16,6 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from agent import __version__, messages
+from agent.chores import Chores
 from agent.clock import wall_is_trusted
 from agent.devices import Lamps
 from agent.link import Link, access_of
@@ -89,7 +90,10 @@ class Agent:
         self.devices: Devices = open_bench(settings, self._inbox.put)
         directory = Path(settings.directory)
         directory.mkdir(parents=True, exist_ok=True)
-        self.store = Store(directory, station=settings.station.id)
+        self.store, mended = Store.mended(directory, station=settings.station.id)
+        if mended:
+            LOG.warning("%s", mended)
+        self.chores = Chores(self.store, directory, settings)
         self.clock: Clock = self.devices.clock
         blob = self.store.load_state()
         self.state = DECODER.decode(blob) if blob else State()
@@ -157,6 +161,7 @@ class Agent:
         for request in requests:
             request.answer(self._answer(request))
         self._publish()
+        self._keep_house()
         self._show()
         self._feed_watchdog()
 
@@ -199,6 +204,7 @@ class Agent:
         except StoreError as error:
             if self.trouble is None:
                 LOG.warning("%s: %s %s", error.code, error.detail, error.hint)
+            self.chores.trouble(error)
             self.trouble = error
             self._retry = [event for event in events if not isinstance(event, TimePassed)]
             return
@@ -232,6 +238,16 @@ class Agent:
             if not self.link.publish(row):
                 return
             self.store.mark_sent(row, now_ms)
+
+    def _keep_house(self) -> None:
+        """Once a minute tell how we are (QoS 0), once a day forget what is old."""
+        try:
+            telemetry = self.chores.due(self.clock.now_ms(), self.clock.wall_ms(), time_ok=self.state.time_ok)
+        except StoreError as error:
+            LOG.warning("%s: %s %s", error.code, error.detail, error.hint)
+            return
+        if telemetry:
+            self.link.say(messages.topics.station(self.settings.station.id, "tel"), telemetry, qos=0)
 
     def _show(self) -> None:
         """Lamps, screen and cameras follow the state."""
@@ -273,7 +289,7 @@ class Agent:
                         for one in self.state.parcels],
             "pages": [{"mark": one.mark, "role": one.role, "job": one.job, "state": one.state}
                       for one in self.state.prints],
-            "store": self.store.counts(),
+            "store": self.store.counts(), **self.chores.status(),
         }
 
 

@@ -51,6 +51,13 @@ class Broker(Section, frozen=True, kw_only=True):
     keepalive_s: Annotated[int, Meta(ge=5, le=600)] = 30
 
 
+class Keep(Section, frozen=True, kw_only=True):
+    """`[keep]`: for how long the station remembers: addresses of ended jobs, then all of them."""
+
+    addresses_days: Annotated[int, Meta(ge=1, le=3_650)] = 30
+    ended_days: Annotated[int, Meta(ge=1, le=3_650)] = 90
+
+
 class Scale(ScaleSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[scale]`: the load cell or weighing instrument, and how it is reached."""
 
@@ -107,6 +114,7 @@ class Settings(Section, frozen=True, kw_only=True):
 
     station: Station
     broker: Broker
+    keep: Keep = Keep()
     directory: str = "/var/lib/packbench"
     socket: str = "/run/packbench/packbench.sock"
     bench: str = ""

@@ -42,6 +42,7 @@ class Access:
     key_file: Path | None = None
     username: str = ""
     password_file: Path | None = None
+    keepalive_s: int = 30
 
     @property
     def tls(self) -> bool:
@@ -88,7 +89,7 @@ def access_of(settings: Settings) -> Access:
         return Path(name) if name else None
     broker = settings.broker
     return Access(broker.url, settings.station.id, file(broker.ca_file), file(broker.cert_file), file(broker.key_file),
-                  broker.username, file(broker.password_file))
+                  broker.username, file(broker.password_file), broker.keepalive_s)
 
 
 def unreachable(access: Access, error: OSError) -> LinkError:

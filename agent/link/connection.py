@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from agent.link.access import Access
 
-KEEPALIVE_S = 30
 CONNACK_S = 5.0  # a v5 client on a port that speaks 3.1.1 alone often gets no answer at all
 SUBACK_S = 10.0
 SESSION_S = 7 * 24 * 3600  # the broker keeps our queue over a long weekend
@@ -106,7 +105,7 @@ class Connection:
             properties.ReceiveMaximum = WINDOW
         clean_start: Any = False if self.version == mqtt.MQTTv5 else mqtt.MQTT_CLEAN_START_FIRST_ONLY
         try:
-            self._client.connect(self._access.host, self._access.port, KEEPALIVE_S, clean_start=clean_start,
+            self._client.connect(self._access.host, self._access.port, self._access.keepalive_s, clean_start=clean_start,
                                  properties=properties)
         except OSError as error:
             raise unreachable(self._access, error) from error

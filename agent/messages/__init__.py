@@ -7,15 +7,17 @@ from agent.messages.outbound import (
     MAX_BYTES,
     Presence,
     SyncRequest,
+    Telemetry,
     envelope,
     fact_topic,
     presence,
     rfc3339,
     source,
     sync_request,
+    telemetry,
 )
 
 __all__ = [
-    "CONTRACT", "MAX_BYTES", "Presence", "SyncRequest", "decode", "envelope", "fact_topic", "presence", "rfc3339",
-    "source", "sync_request", "topics",
+    "CONTRACT", "MAX_BYTES", "Presence", "SyncRequest", "Telemetry", "decode", "envelope", "fact_topic", "presence",
+    "rfc3339", "source", "sync_request", "telemetry", "topics",
 ]

@@ -69,6 +69,23 @@ class SyncRequest(Struct, frozen=True):
     jobs: tuple[tuple[str, int, str, str], ...]
 
 
+class Telemetry(Struct, frozen=True):
+    """How a station is, once a minute with QoS 0; may be lost."""
+
+    boot: int
+    mono_ms: int
+    outbox: int
+    open_jobs: int
+    dead_letters: int
+    database_bytes: int
+    disk_free_mb: int
+
+
+def telemetry(values: Telemetry) -> bytes:
+    """Return the payload of the `tel` topic."""
+    return _encoder.encode(values)
+
+
 def sync_request(request: SyncRequest) -> bytes:
     """Return the payload of one page of `sync/req`."""
     return _encoder.encode(request)

@@ -227,6 +227,14 @@ class Store:
                                    " LIMIT 1").fetchone()
         return row[0] if row else ""
 
+    def finishable(self) -> int:
+        """Return how many open jobs can be packed, labelled and proven with no network at all."""
+        with sqlite_errors():
+            (count,) = self._db.execute(
+                "SELECT count(*) FROM jobs WHERE state='open' AND body IS NOT NULL AND"
+                " coalesce(json_extract(body, '$.label_when'), '') != 'on_request'").fetchone()
+        return int(count)
+
     def mark_of(self, print_no: int) -> str:
         """Return the proof mark of a page, or an empty text."""
         with sqlite_errors():
