@@ -1,7 +1,7 @@
 """The size of a box on the platform, from one camera or several: three lengths with their uncertainty, or a reason.
 
 `measure` fits the first frame, verifies with the others, and answers only when nothing contradicts the box. It is no
-legal-for-trade instrument and says so nowhere else.
+legal-for-trade instrument.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Picture = NDArray[np.uint8]
 
 # What the model leaves out: boards are not quite flat, edges not quite straight, rounding differs from edge to edge.
-MODEL_MM = 0.7
+MODEL_MM = 0.55
 AGREE_MM = 3.0
 
 

@@ -31,8 +31,8 @@ FINE = ((4.0, 1.8, 4),)
 STRONG = 5.0
 
 # What stays unknown of a sample, alone and of a whole edge (pixels), and of the calibration.
-SAMPLE_PX, EDGE_PX = 0.35, 0.45
-CALIBRATION = (("turn", 2.5e-4, 3), ("move", 0.8, 3), ("focal", 8e-4, 1), ("centre", 0.5, 2))
+SAMPLE_PX, EDGE_PX = 0.27, 0.34
+CALIBRATION = (("turn", 2e-4, 3), ("move", 0.6, 3), ("focal", 6e-4, 1), ("centre", 0.4, 2))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -20,6 +20,7 @@ STILL_PX = 0.6
 LARGEST_PX = 40.0
 RESIDUAL_PX = 0.9
 FEWEST = 12
+LEAP_SCALE, LEAP_PX, LEAP_RESPONSE = 4, 10.0, 0.08
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def nudge(view: View, frame: Picture, empty: Picture) -> Nudge | None:
     half = cv2.resize(before, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     found = cv2.goodFeaturesToTrack(half, 120, 0.02, 14)
     if found is None or len(found) < FEWEST:
-        return None
+        return _leap(before, after)
     start = (found.reshape(-1, 1, 2) * 2 + 0.5).astype(np.float32)
     window = {"winSize": (15, 15), "maxLevel": 3}
     there, ok_there, _ = cv2.calcOpticalFlowPyrLK(before, after, start, np.zeros_like(start), **window)
@@ -55,14 +56,27 @@ def nudge(view: View, frame: Picture, empty: Picture) -> Nudge | None:
     first = start[kept].reshape(-1, 2).astype(float)
     flow = there[kept].reshape(-1, 2).astype(float) - first
     if len(first) < FEWEST:
-        return None
+        return _leap(before, after)
     moved = float(np.linalg.norm(np.median(flow, axis=0)))
     turn, residual = _turn(view, first, flow)
     near = residual < RESIDUAL_PX
     if np.median(np.linalg.norm(flow, axis=1)) < STILL_PX and moved < STILL_PX:
-        return None
+        return _leap(before, after)
     good = bool(near.mean() > 0.6 and near.sum() >= FEWEST and moved < LARGEST_PX)
     return Nudge(moved, (float(turn[0]), float(turn[1]), float(turn[2])), good)
+
+
+def _leap(before: Picture, after: Picture) -> Nudge | None:
+    """A movement too large to follow corners through, by phase correlation of the whole pictures; else None."""
+    scale = 1 / LEAP_SCALE
+    one, other = (cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(np.float32)
+                  for grey in (before, after))
+    window = cv2.createHanningWindow((one.shape[1], one.shape[0]), cv2.CV_32F)
+    (across, down), response = cv2.phaseCorrelate(one, other, window)
+    moved = float(np.hypot(across, down)) * LEAP_SCALE
+    if moved < LEAP_PX or response < LEAP_RESPONSE:
+        return None
+    return Nudge(moved, (0.0, 0.0, 0.0), corrected=False)
 
 
 def _turn(view: View, points: Points, flow: Points) -> tuple[Points, Points]:
