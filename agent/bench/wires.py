@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import socket
 import threading
 from typing import TYPE_CHECKING
@@ -34,14 +33,17 @@ class Wires:
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
         self._stop = threading.Event()
+        self._listeners: list[socket.socket] = []
         self._scales: list[socket.socket] = []
         self._lines: list[socket.socket] = []
         bench.button = self._press
 
+    def stop(self) -> None:
+        """Make `serve` return."""
+        self._stop.set()
+
     def serve(self, ready: Callable[[], None]) -> None:
-        """Open all wires, say that the bench is ready, and serve until SIGTERM or SIGINT."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._stop.set())
+        """Open all wires, say that the bench is ready, and serve until `stop`."""
         bench, directory = self._bench, self._bench.directory
         bench.printer.start()
         for name, talk in (("scale", self._scale), ("camera", self._camera), ("lines", self._levels),
@@ -59,6 +61,8 @@ class Wires:
         while not self._stop.wait(PUMP_S):
             self._pump()
         (directory / "bench.json").unlink(missing_ok=True)
+        for wire in (*self._listeners, *self._scales, *self._lines):
+            wire.close()
         bench.close()
 
     def _listen(self, path: Path, talk: Callable[[socket.socket], None]) -> None:
@@ -66,16 +70,22 @@ class Wires:
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listener.bind(str(path))
         listener.listen(8)
+        self._listeners.append(listener)
         threading.Thread(target=self._accept, args=(listener, talk), name=path.stem, daemon=True).start()
 
     def _accept(self, listener: socket.socket, talk: Callable[[socket.socket], None]) -> None:
         while True:
-            wire, _ = listener.accept()
+            try:
+                wire, _ = listener.accept()
+            except OSError:
+                return
             threading.Thread(target=self._talk, args=(wire, talk), daemon=True).start()
 
     def _talk(self, wire: socket.socket, talk: Callable[[socket.socket], None]) -> None:
         with contextlib.suppress(OSError):  # the other side hung up: its own business
             talk(wire)
+        if wire not in self._scales:
+            wire.close()
 
     def _pump(self) -> None:
         """Send the conversions since the last time to everyone who listens."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ def bench(directory: Path, speed: float, seed: int, roll_mm: float) -> None:
     from agent.bench.wires import Wires
 
     wires = Wires(Bench(directory, seed=seed, speed=speed, roll_mm=roll_mm))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: wires.stop())
     wires.serve(lambda: click.echo(f"The bench is ready in {directory}; Ctrl-C stops it."))
 
 
