@@ -80,8 +80,8 @@ def test_hands_say_what_they_cannot_do_and_nothing_happens(bench: Bench) -> None
         hands.do("juggle")
     with pytest.raises(HandsError, match="nothing stands on the platform"):
         hands.do("lift")
+    hands.do("make", box="A", mass_g=1, length_mm=1, width_mm=1, height_mm=1)
     with pytest.raises(HandsError, match="no printed page"):
-        hands.do("make", box="A", mass_g=1, length_mm=1, width_mm=1, height_mm=1)
         hands.do("stick", page="../../etc/passwd", box="A")
     journal = [json.loads(line) for line in (bench.directory / "journal.jsonl").read_text().splitlines()]
     assert [line["do"] for line in journal if line["kind"] == "hands"] == ["make"]
