@@ -6,6 +6,7 @@ else, the comment says so.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -174,7 +175,7 @@ class Framer:
 
 
 def from_text(text: str) -> list[Status]:
-    """Return the packets in what a person pastes: hex with or without blanks, or `array('B', [128, 32, ...])`.
+    """Return the packets in what a person pastes: hex, with blanks or colons or without, or `array('B', [128, ...])`.
 
     Some programs hand over the text of an array in place of its bytes. Text without a packet gives an empty list.
     """
@@ -184,6 +185,6 @@ def from_text(text: str) -> list[Status]:
         if all(word.isdigit() and int(word) < 256 for word in numbers):
             return Framer().feed(bytes(int(word) for word in numbers))
     try:
-        return Framer().feed(bytes.fromhex(text.replace("0x", " ").replace(",", " ")))
+        return Framer().feed(bytes.fromhex(re.sub(r"0x|[,:-]", " ", text)))
     except ValueError:
         return []

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.devices import InDoubt, NotPrinted, Printed, PrintProgress, Suspended, ql_status
 from agent.devices.ql_page import Limits, Page
@@ -171,6 +173,37 @@ def test_the_printer_is_asked_only_behind_the_page_and_after_a_silence() -> None
     sending, sent = page(taken=SIZE - 1), page()
     assert not sending.asks(60.0)
     assert [sent.asks(second) for second in (1.0, 7.0, 8.0, 14.0)] == [False, True, False, True]
+
+
+SAID = [STARTED, COMPLETED, READY, IDLE, WORKING, RUNOUT, COVER,
+        packet(ql_status.ERROR, ql_status.PRINTING), packet(ql_status.NOTIFICATION, ql_status.PRINTING, notification=3),
+        packet(ql_status.TURNED_OFF), packet(ql_status.ERROR, ql_status.RECEIVING, "communication_error")]  # fmt: skip
+STORIES = st.lists(st.one_of(st.sampled_from(SAID), st.integers(0, SIZE), st.floats(0.01, 40.0)), max_size=40)
+
+
+@given(STORIES, st.booleans())
+def test_any_story_has_one_end_and_no_end_says_more_than_was_seen(
+    story: list[ql_status.Status | int | float], spoken: bool  # noqa: FBT001 (a parameter)
+) -> None:
+    made, now_s, heard = page(spoken=spoken, taken=0), 0.0, []
+    for event in story:
+        end: PrintProgress | None = None
+        if isinstance(event, ql_status.Status):
+            heard.append(event)
+            end = made.hear(event, now_s)
+        elif isinstance(event, int):
+            made.took(min(event, SIZE - made.taken), now_s)
+        else:
+            now_s += event
+            end = made.tick(now_s)
+        if isinstance(end, NotPrinted):
+            assert made.taken <= FIRST_DOT
+        if isinstance(end, Printed):
+            assert made.sent
+            assert COMPLETED in heard if spoken else any(said.phase == "printing" for said in heard)
+        if end is not None and not isinstance(end, Suspended):
+            return
+    assert isinstance(made.broke("printer.unplugged", ""), NotPrinted) == (made.taken <= FIRST_DOT)
 
 
 def test_polled_printing_and_then_idle_is_printed() -> None:

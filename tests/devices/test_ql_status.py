@@ -113,5 +113,7 @@ def test_pasted_text_without_a_packet_gives_none(text: str) -> None:
     assert ql_status.from_text(text) == []
 
 
-def test_pasted_hex_gives_the_packet() -> None:
-    assert [status.raw for status in ql_status.from_text(IDLE.hex(" "))] == [IDLE]
+@pytest.mark.parametrize("between", ["", " ", ":", "-", ", 0x"])
+def test_pasted_hex_gives_the_packet(between: str) -> None:
+    text = between.join(f"{byte:02X}" for byte in IDLE)
+    assert [status.raw for status in ql_status.from_text(text)] == [IDLE]
