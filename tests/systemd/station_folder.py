@@ -31,7 +31,8 @@ done
 exit 1
 """
 
-# Counts the programs that pbctl starts, and pulls the plug before or after the one whose turn it is: KILL_AT=7 or 7.5.
+# Counts the programs that pbctl starts. Pulls the plug before or after the one whose turn it is (KILL_AT=7 or 7.5), or
+# keeps what the disk looks like after each (SNAPSHOTS=folder).
 SHIM = """#!/bin/sh
 read -r count <"$STEPS"
 count=$((count + 1))
@@ -40,6 +41,7 @@ echo "$count" >"$STEPS"
 "{program}" "$@"
 code=$?
 [ "$KILL_AT" != "$count.5" ] || kill -9 0
+[ -z "$SNAPSHOTS" ] || /bin/cp -a "$PACKBENCH_ROOT" "$SNAPSHOTS/$count"
 exit "$code"
 """
 
@@ -105,15 +107,33 @@ class StationFolder:
         openssl("pkeyutl", "-sign", "-inkey", str(self.key), "-rawin", "-in", str(path), "-out", f"{path}.sig")
         return path
 
-    def pbctl(self, *words: str, kill_at: str = "", patience_s: int = 1) -> subprocess.CompletedProcess[str]:
+    def pbctl(
+        self, *words: str, kill_at: str = "", snapshots: str = "", patience_s: int = 1,
+    ) -> subprocess.CompletedProcess[str]:
         """Return how pbctl ended; with `kill_at` its whole process group dies at that step."""
         (self.root.parent / "steps").write_text("0\n")
         environment = {
             "PATH": f"{self.shims}:{os.environ['PATH']}", "PACKBENCH_ROOT": str(self.root), "PBCTL": str(PBCTL),
-            "STEPS": str(self.root.parent / "steps"), "KILL_AT": kill_at, "PACKBENCH_PATIENCE": str(patience_s),
+            "STEPS": str(self.root.parent / "steps"), "KILL_AT": kill_at, "SNAPSHOTS": snapshots,
+            "PACKBENCH_PATIENCE": str(patience_s),
         }
         return subprocess.run([str(PBCTL), *words], env=environment, start_new_session=True, capture_output=True,
                               text=True, timeout=30, check=False)
+
+    def disks_during(self, release: Path, folder: Path) -> list[StationFolder]:
+        """Install a release, and return the station as it was on the disk after each step, each different disk once."""
+        folder.mkdir()
+        self.pbctl("install", str(release), snapshots=str(folder))
+        different: dict[str, StationFolder] = {}
+        for number in sorted(int(path.name) for path in folder.iterdir()):
+            disk = StationFolder(folder / f"{number}" / "root")
+            (folder / f"{number}").rename(folder / f"{number}.root")
+            (folder / f"{number}").mkdir()
+            (folder / f"{number}.root").rename(disk.root)
+            for name in ("shims", "release.key"):
+                (folder / f"{number}" / name).symlink_to(self.root.parent / name)
+            different.setdefault(repr(disk.everything()), disk)
+        return list(different.values())
 
     def boot(self) -> None:
         """Start the station as systemd would after power came back."""

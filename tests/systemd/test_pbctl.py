@@ -128,18 +128,19 @@ def test_a_request_can_ask_for_nothing_else(station: StationFolder, line: str) -
     assert station.everything() == before
 
 
-def test_links_that_the_agent_lays_lead_nowhere(station: StationFolder) -> None:
+def test_links_that_the_agent_lays_change_nothing_elsewhere(station: StationFolder) -> None:
     secret = station.root / "etc/packbench/secret"
-    secret.write_text("rollback\n")
-    state = station.root / "var/lib/packbench"
-    (state / "upgrade/request").symlink_to(secret)
-    assert station.pbctl("request").returncode == 0
-    assert secret.read_text() == "rollback\n"
-    healthy = state / "healthy"
-    healthy.unlink()
-    healthy.symlink_to(station.root / "opt/packbench/a/ID")
-    end = station.pbctl("install", str(station.release("1.1.0", "mute")))
-    assert end.returncode == 75
+    secret.write_text("of root\n")
+    for name in ("upgrade/request", "upgrade/x.tar", "upgrade/x.tar.sig", "healthy"):
+        link = station.root / "var/lib/packbench" / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(secret)
+    before = station.everything()
+    assert station.pbctl("request").returncode == 64
+    (station.root / "var/lib/packbench/upgrade/request").write_text("install x.tar\n")
+    assert station.pbctl("request").returncode == 65
+    station.pbctl("guard")
+    assert (secret.read_text(), station.everything()) == ("of root\n", before)
 
 
 @pytest.mark.parametrize("trial", ["", "nonsense", "id 3 a a", "id x b a", "id 3 c a", "id -1 b a"])
@@ -150,9 +151,22 @@ def test_a_trial_that_makes_no_sense_is_dropped(station: StationFolder, trial: s
     assert not (station.root / "opt/packbench/trial").exists()
 
 
-@pytest.mark.parametrize("behaviour", ["well", "crash"])
-def test_a_release_runs_after_a_power_cut_at_any_step(station: StationFolder, behaviour: str) -> None:
-    station.pbctl("install", str(station.release("1.1", behaviour)))
+@pytest.mark.parametrize("behaviour", ["well", "crash", "broken"])
+def test_a_release_runs_after_a_power_cut_at_any_step(station: StationFolder, behaviour: str, tmp_path: Path) -> None:
+    disks = station.disks_during(station.release("2.0", behaviour), tmp_path / "disks")
+    assert len(disks) > 5
+    for disk in disks:
+        opt = disk.root / "opt/packbench"
+        assert (opt / "current").is_symlink(), disk.root
+        for marked in opt.glob("[ab]/.complete"):
+            assert (marked.parent / "ID").exists(), disk.root
+            assert (marked.parent / "venv/bin/python").exists(), disk.root
+        disk.boot()
+        assert disk.running() in ({"1.0.0", "2.0"} if behaviour == "well" else {"1.0.0"}), disk.root
+
+
+def test_the_next_upgrade_works_after_a_power_cut(station: StationFolder) -> None:
+    station.pbctl("install", str(station.release("1.1")))
     steps = [f"{step}{half}" for step in range(1, station.steps + 1) for half in ("", ".5")]
     for number, kill_at in enumerate(random.Random("plug").sample(steps, 3)):
-        survives(station, f"2.{number}", behaviour, kill_at)
+        survives(station, f"2.{number}", "well", kill_at)
