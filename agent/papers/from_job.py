@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from agent.papers.contents import Item, LabelContent, SlipContent
+from agent.papers.contents import Item, LabelContent, SlipContent, WaitingContent
 from agent.papers.fonts import Fonts
 from agent.papers.label import label
 from agent.papers.page import PaperError
@@ -18,12 +18,17 @@ from agent.papers.pair import pair_code
 from agent.papers.postal import address, country
 from agent.papers.ready import Expect, ready_file
 from agent.papers.slip import slip
+from agent.papers.waiting import waiting
 from agent.station import values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agent.papers.page import Media, Paper
+
+
+WAITING_SLIP = "waiting"
+"""The paper id of the slip that a parcel wears until its label is here."""
 
 
 @cache
@@ -44,6 +49,8 @@ class PageOrder:
 
 def paper_of(order: PageOrder, media: Media) -> Paper:
     """Return the paper of a page for the roll in the printer: our template, or its ready file. Raises PaperError."""
+    if order.page.paper == WAITING_SLIP:
+        return waiting(waiting_content(order), media, _fonts())
     paper = next((one for one in order.papers if one.id == order.page.paper), None)
     if paper is None:
         raise PaperError("paper.unknown", f"the job has no paper {order.page.paper!r}.", "Send the job again.")
@@ -89,6 +96,22 @@ def slip_content(order: PageOrder, language: str) -> SlipContent:
             for item in job.items
             if item.qty
         ),
+    )
+
+
+def waiting_content(order: PageOrder) -> WaitingContent:
+    """Return what the waiting slip of a parcel says. Raises PaperError when there is no parcel."""
+    job, parcel = order.job, order.parcel
+    if parcel is None:
+        raise PaperError("paper.no-parcel", "a waiting slip needs its parcel.", "Weigh the box first.")
+    return WaitingContent(
+        job=job.job,
+        pair=pair_code(f"{job.job}/1"),
+        mark=order.page.mark,
+        order=job.order.id,
+        parcel=int(parcel.id.rpartition("/")[2]),
+        weight_g=round(parcel.gross.value_g),
+        language=job.lang,
     )
 
 

@@ -169,6 +169,15 @@ def test_paper_commands_writes_a_card_a_command(tmp_path: Path) -> None:
     assert run("commands", "--out", str(tmp_path), "--media", "4x6").exit_code == 2
 
 
+def test_a_parcel_that_waits_for_its_label_gets_a_slip_that_says_so() -> None:
+    order = orders()[1]
+    waiting = PageOrder(msgspec.structs.replace(order.page, paper="waiting", role="slip"), order.job, order.parcel, ())
+    shown = [thing.text for thing in paper_of(waiting, media("62")).pages[0].placed]
+    assert {"等待面单", "WAITING FOR LABEL", "0.92 kg"} <= set(shown)
+    with pytest.raises(PaperError, match=r"paper\.no-parcel"):
+        paper_of(PageOrder(waiting.page, order.job, None, ()), media("62"))
+
+
 def test_every_paper_of_a_preview_verifies() -> None:
     for order, name in preview(job(papers=[]), 1):
         verify(paper_of(order, media(name)))

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 
 from agent.papers import bidi, thai
 from agent.papers.contents import Address, Item
+from agent.papers.fonts import Fonts
 from agent.papers.label import label
 from agent.papers.page import PaperError, media
 from agent.papers.slip import slip
@@ -194,6 +195,12 @@ def test_arabic_letters_join() -> None:
     font = fonts().sized(face, 60)
     joined = font.getlength("سسس", **shaping("ar", rtl=True))
     assert joined < 0.9 * 3 * font.getlength("س", **shaping("ar", rtl=True))
+
+
+def test_a_station_without_fonts_says_which_packages_it_lacks() -> None:
+    with pytest.raises(PaperError, match=r"paper\.glyph-missing.*fonts-noto-core") as refused:
+        label(LABEL, media("62x100"), Fonts([]))
+    assert "fonts-noto-cjk" in refused.value.hint
 
 
 @pytest.fixture

@@ -238,6 +238,22 @@ def test_the_same_content_gives_the_same_bytes() -> None:
     assert slip_pages(SLIP)[0].image.tobytes() == slip(SLIP, media("62"), Fonts.installed()).pages[0].image.tobytes()
 
 
+def test_a_slip_without_items_and_an_item_without_a_name_still_print() -> None:
+    (empty,) = slip_pages(replace(SLIP, items=()))
+    assert "0" in [thing.text for thing in empty.placed]
+    (nameless,) = slip_pages(replace(SLIP, items=(Item(3, ""),)))
+    assert "?" in [thing.text for thing in nameless.placed]
+
+
+@pytest.mark.parametrize("name", ["62x100", "103x164"])
+def test_a_slip_on_die_cut_labels_fills_whole_labels(name: str) -> None:
+    items = tuple(Item(1, f"Artikel {n}", f"SKU-{n}") for n in range(12))
+    pages = slip_pages(replace(SLIP, items=items), name)
+    assert {page.image.size for page in pages} == {(media(name).dots_w, media(name).max_l)}
+    printed = [thing.text for page in pages for thing in page.placed]
+    assert [text for text in printed if text.startswith("SKU-")] == [f"SKU-{n}" for n in range(12)]
+
+
 def test_a_page_whose_code_was_spoilt_is_not_printed() -> None:
     page = label_page(LABEL)
     (sscc,) = (code for code in page.codes if code.ident == "]C1")
