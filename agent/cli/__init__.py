@@ -50,6 +50,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "paper": ("agent.cli.paper:group", "Render slips and labels to pictures."),
     "print": ("agent.cli.print:group", "Ask a label printer, print a test page."),
     "calibrate": ("agent.cli:calibrate", "Calibrate scale or camera; nothing changes until the last yes."),
+    "contract": ("agent.cli.contract:contract", "Print the MQTT contract (AsyncAPI 3.0, JSON Schema)."),
     "store": ("agent.cli.store:group", "Check, salvage and export the station's database."),
     "oms": ("agent.cli.oms:oms", "Run the small reference OMS against a broker and watch the facts."),
     "check": ("agent.cli:check", "Ten-second diagnosis of scale, camera, printer or broker."),

@@ -105,8 +105,8 @@ class Connection:
             properties.ReceiveMaximum = WINDOW
         clean_start: Any = False if self.version == mqtt.MQTTv5 else mqtt.MQTT_CLEAN_START_FIRST_ONLY
         try:
-            self._client.connect(self._access.host, self._access.port, self._access.keepalive_s, clean_start=clean_start,
-                                 properties=properties)
+            self._client.connect(self._access.host, self._access.port, self._access.keepalive_s,
+                                 clean_start=clean_start, properties=properties)
         except OSError as error:
             raise unreachable(self._access, error) from error
 
