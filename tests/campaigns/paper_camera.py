@@ -2,9 +2,10 @@
 
     python -m tests.campaigns.paper_camera [--shots 40]
 
-Slips and labels are photographed as a 1080p camera over a field of 60 x 40 cm sees them (2.7 pixels a millimetre), at
-any rotation, tilted by 10 to 45 degrees, moving by up to 2 pixels, half of them with a glare spot; and as a 12-megapixel
-still does (6.7). Each frame is read once by zxing-cpp alone and once by the station's own reader with the text expected.
+Slips and labels are photographed as a 1080p camera over a field of 60 x 40 cm sees them (2.7 pixels a millimetre):
+at any rotation, tilted by 10 to 45 degrees, moving by up to 2 pixels, half of them with a glare spot; and as a
+12-megapixel still does (6.7). Each frame is read once by zxing-cpp alone and once by the station's own reader with the
+text expected.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ right answer.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,6 +111,8 @@ def campaign(seeds: range, kinds: tuple[str, ...] = KINDS, pictures: Path | None
     """Return one tally for each kind of paper."""
     fonts, tallies = Fonts.installed(), {kind: Tally() for kind in kinds}
     for seed in seeds:
+        if seed % 100 == 0 and len(seeds) > 100:
+            print(f"seed {seed} of {seeds.stop}", file=sys.stderr, flush=True)
         for kind, tally in tallies.items():
             started_s = process_time()
             try:
