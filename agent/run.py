@@ -16,6 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from agent import __version__, messages
+from agent.advice import Advice
 from agent.chores import Chores
 from agent.clock import wall_is_trusted
 from agent.devices import Lamps
@@ -57,7 +58,7 @@ DECODER = msgspec.json.Decoder(State)
 
 
 def turn(
-    store: Store, state: State, events: list[Event], config: Settings, *, wall_ms: int
+    store: Store, state: State, events: list[Event], config: Settings, *, wall_ms: int, advice: Advice | None = None
 ) -> tuple[State, list[Effect]]:
     """Step the core through some events and commit all that they change at once; return what to do after that.
 
@@ -66,8 +67,11 @@ def turn(
     before, effects = state, []
     with store.transaction():
         for event in events:
-            state, records, wanted = step(state, store.attach(event), config)
+            known = store.attach(event)
+            state, records, wanted = step(state, advice.about(known, state) if advice else known, config)
             store.apply(records, at_ms=state.now_ms, wall_ms=wall_ms, time_ok=state.time_ok)
+            if advice:
+                store.save_beliefs(advice.learn(records))
             effects += wanted
         if lasting(state) != lasting(before):
             store.save_state(msgspec.json.encode(lasting(state)))
@@ -95,6 +99,7 @@ class Agent:
             LOG.warning("%s", mended)
         self.chores = Chores(self.store, directory, settings)
         self.clock: Clock = self.devices.clock
+        self.advice = Advice(self.store.beliefs())
         blob = self.store.load_state()
         self.state = DECODER.decode(blob) if blob else State()
         self._retry: list[Event] = [
@@ -200,7 +205,8 @@ class Agent:
         if not events:
             return
         try:
-            self.state, effects = turn(self.store, self.state, events, self.settings, wall_ms=self.clock.wall_ms())
+            self.state, effects = turn(self.store, self.state, events, self.settings, wall_ms=self.clock.wall_ms(),
+                                       advice=self.advice)
         except StoreError as error:
             if self.trouble is None:
                 LOG.warning("%s: %s %s", error.code, error.detail, error.hint)

@@ -115,11 +115,13 @@ class Packer:
         """Return the number of the newest page."""
         return max((self._number(name) for name in self.pages()), default=0)
 
-    def pack(self, box: str, size: Size, slip: str) -> None:
-        """Make a box, lay its slip on it, and put it on the scale."""
+    def pack(self, box: str, size: Size, slip: str, *, label: str = "") -> None:
+        """Make a box, lay its slip on it and stick a label that is there already, and put it on the scale."""
         self.hands.do("make", box=box, mass_g=size.mass_g, length_mm=size.length_mm, width_mm=size.width_mm,
                       height_mm=size.height_mm, material=size.material, yaw_deg=12.0)
         self.hands.do("stick", page=self.paper(slip), box=box, x_mm=-size.length_mm / 4, rotation_deg=4.0)
+        if label:
+            self.stick(label, size, box=box)
         self.hands.do("put", box=box)
 
     def stick(self, label: str, size: Size, *, box: str = "") -> None:

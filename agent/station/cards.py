@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from agent.station.values import Print
 
 # What a packer may release alone; the carrier's limit is not theirs to lift.
-RELEASABLE = {"parcel.packer-hold", "parcel.weight-mismatch", "parcel.weight-changed"}
+RELEASABLE = {"parcel.packer-hold", "parcel.weight-mismatch", "parcel.weight-changed", "parcel.contents-doubtful"}
 
 
 def shown(turn: Turn, event: CodesSeen) -> tuple[Card, ...]:

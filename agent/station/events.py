@@ -10,7 +10,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from agent.station.facts import Fact
-from agent.station.values import Dimensions, Job, JobState, Paper, Parcel, Print, Verdict, Weight
+from agent.station.values import Dimensions, Finding, Job, JobState, Paper, Parcel, Print, Verdict, Weight
 
 
 class Event(Struct, frozen=True, kw_only=True):
@@ -110,6 +110,7 @@ class CodesSeen(Event, frozen=True, kw_only=True):
     measuring: bool = False
     photo_sha256: str = ""
     scanned: bool = False
+    finding: Finding | None = None
     jobs: tuple[KnownJob, ...] = ()
     prints: tuple[tuple[Print, Parcel | None], ...] = ()
 

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from msgspec import Struct
 
-from agent.station.values import Dimensions, JobState, ParcelState, PrintState, Role, Weight
+from agent.station.values import Dimensions, Finding, JobState, ParcelState, PrintState, Role, Weight
 
 
 class Fact(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -62,6 +62,7 @@ class ParcelChanged(Fact, frozen=True, kw_only=True, omit_defaults=True):
     mark: str = ""
     photo_sha256: str = ""
     packer: str = ""
+    finding: Finding | None = None
 
     @property
     def key(self) -> str:

@@ -42,12 +42,10 @@ def new(turn: Turn, job: Job, number: int, gross: Weight, **more: Any) -> Parcel
     )
 
 
-def judge(turn: Turn, known: KnownJob, job: Job, box: Box, gross: Weight, dims: Dimensions | None) -> Parcel:
+def judge(turn: Turn, known: KnownJob, job: Job, gross: Weight, **seen: Any) -> Parcel:  # noqa: ANN401 (fields)
     """Make the next parcel of a job out of the box on the platform, and decide whether it may ship."""
-    parcel = new(
-        turn, job, known.parcels + 1, gross, visit=box.visit, dims=dims or NOT_MEASURED, photo_sha256=box.photo_sha256,
-    )
-    reasons = rules.reasons_to_hold(job, gross)
+    parcel = new(turn, job, known.parcels + 1, gross, **seen)
+    reasons = rules.reasons_to_hold(job, gross, parcel.finding)
     if reasons:
         hold(turn, parcel, reasons)
     else:
@@ -110,7 +108,8 @@ def hold(turn: Turn, parcel: Parcel, reasons: tuple[str, ...]) -> None:
 
 
 def release(turn: Turn, parcel: Parcel) -> None:
-    """A held parcel may ship after all."""
+    """A held parcel may ship after all: someone looked, and that teaches what its contents weigh."""
+    parcel = replace(parcel, settled=True)
     tell_job(turn, parcel, "open", "")
     if parcel.print_no:
         turn.save_parcel(replace(parcel, state="unproven", reasons=()))

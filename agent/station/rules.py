@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 
 if TYPE_CHECKING:
-    from agent.station.values import Job, Paper, Weight
+    from agent.station.values import Finding, Job, Paper, Weight
     from firmware_config.settings import Settings
 
 
-def reasons_to_hold(job: Job, gross: Weight) -> tuple[str, ...]:
+def reasons_to_hold(job: Job, gross: Weight, finding: Finding | None = None) -> tuple[str, ...]:
     """Return the codes of all that speaks against shipping; empty means accepted.
 
     >>> from agent.station.values import Weight
@@ -25,6 +25,8 @@ def reasons_to_hold(job: Job, gross: Weight) -> tuple[str, ...]:
         found.append("parcel.overweight")
     if verify.weight is not UNSET and abs(gross.value_g - verify.weight.expected_g) > verify.weight.tolerance_g:
         found.append("parcel.weight-mismatch")
+    if finding is not None and finding.finding == "check":
+        found.append("parcel.contents-doubtful")
     return tuple(found)
 
 

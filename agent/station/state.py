@@ -156,7 +156,7 @@ class Turn:
             self.tell(ParcelChanged(
                 parcel=parcel.id, job=parcel.job, rev=parcel.rev, state=parcel.state, gross=parcel.gross,
                 dims=parcel.dims, reasons=parcel.reasons, sscc=parcel.sscc, tracking=parcel.tracking, mark=mark,
-                photo_sha256=parcel.photo_sha256, packer=parcel.packer,
+                photo_sha256=parcel.photo_sha256, packer=parcel.packer, finding=parcel.finding,
             ))
 
     def save_page(self, page: Print) -> None:

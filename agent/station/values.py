@@ -178,6 +178,19 @@ class Dimensions(Value, frozen=True, kw_only=True):
     height: Length | Refused
 
 
+class Finding(Value, frozen=True, kw_only=True):
+    """What the learned weights say of a parcel: how far it is off, how sure that something is wrong, and what.
+
+    `finding` is `fine`, `check` (stop: please look at `words` first) or `cannot-tell`.
+    """
+
+    finding: Literal["fine", "check", "cannot-tell"]
+    off_g: float
+    sd_g: float
+    wrong: float
+    words: str = ""
+
+
 class Parcel(Value, frozen=True, kw_only=True):
     """One packed box: what was measured, what was decided, and where it stands.
 
@@ -203,6 +216,8 @@ class Parcel(Value, frozen=True, kw_only=True):
     contents: tuple[tuple[str, int], ...] = ()
     max_gross_g: float = 0.0
     packer: str = ""
+    finding: Finding | None = None
+    settled: bool = False
     wants: Wants = "none"
     label: str = ""
 

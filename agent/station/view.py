@@ -80,6 +80,9 @@ def view(state: State) -> View:
     if parcel is not None and parcel.state == "held":
         why = REASONS.get(parcel.reasons[0], parcel.reasons[0])
         hint = "Put it aside; the office decides."
+        if parcel.reasons[0] == "parcel.contents-doubtful" and parcel.finding is not None:
+            return View(parcel.finding.words, "Mend it and put it back, or show the release card when it is right.",
+                        parcel.reasons[0], red=True, buzzer=True)
         return View(f"Hold {parcel.id}: {why}.", hint, parcel.reasons[0], red=True, buzzer=True)
     if box is None:
         return _idle(state)

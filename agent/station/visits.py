@@ -171,7 +171,10 @@ def _match(turn: Turn, sight: Sight) -> None:
         parcels.void(turn, parcel, "parcel.repacked")
         parcel = None
     if parcel is None:
-        parcel = parcels.judge(turn, known, job, sight.box, sight.gross, sight.dims)
+        parcel = parcels.judge(
+            turn, known, job, sight.gross, visit=sight.box.visit, dims=sight.dims or parcels.NOT_MEASURED,
+            photo_sha256=sight.box.photo_sha256, finding=sight.event.finding,
+        )
     turn.box(replace(sight.box, parcel=parcel.id, notice=""))
 
 

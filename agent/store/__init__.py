@@ -29,7 +29,7 @@ from agent.store.outbox import Outbox, Row, digest
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from io import FileIO
 
     from agent.station.events import Event, Record
@@ -89,7 +89,7 @@ class Store:
         """Return a store on a migrated database that is open already, in memory or not; nobody else may use it."""
         store = cls.__new__(cls)
         store._live_on(connection, station)  # noqa: SLF001 (our own)
-        store.path, store._lock = Path(":memory:"), None  # noqa: SLF001
+        store.path, store._lock = Path(":memory:"), None  # noqa: SLF001 (our own class)
         return store
 
     def _live_on(self, connection: sqlite3.Connection, station: str) -> None:
@@ -199,6 +199,16 @@ class Store:
                              "Run `packbench store salvage`; what can be read is kept.")
         return bytes(body)
 
+    def beliefs(self) -> dict[str, bytes]:
+        """Return what the station has learned about weights, by key. Raises StoreError."""
+        with sqlite_errors():
+            rows = self._db.execute("SELECT name, body FROM beliefs").fetchall()
+        return {name: bytes(body) for name, body in rows}
+
+    def save_beliefs(self, changed: Mapping[str, bytes]) -> None:
+        """Write what was learned inside the running transaction."""
+        self._db.executemany("INSERT OR REPLACE INTO beliefs (name, body) VALUES (?,?)", changed.items())
+
     def attach(self, event: Event) -> Event:
         """Return `event` with what the store knows of its subject (`known`, `jobs`, `prints`). Raises StoreError."""
         with sqlite_errors():
@@ -245,7 +255,7 @@ class Store:
         """Return how much there is of everything: jobs and parcels by state, facts, dead letters, bytes."""
         with sqlite_errors():
             counts = {f"{table}.{state}": number for table in ("jobs", "parcels", "prints")
-                      for state, number in self._db.execute(f"SELECT state, count(*) FROM {table} GROUP BY 1")}  # noqa: S608
+                      for state, number in self._db.execute(f"SELECT state, count(*) FROM {table} GROUP BY 1")}
             counts["outbox"] = self.outbox.waiting
             (counts["dead_letters"],) = self._db.execute("SELECT count(*) FROM dead_letters").fetchone()
         counts["bytes"] = self.path.stat().st_size if self.path.exists() else 0

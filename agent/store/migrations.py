@@ -34,6 +34,7 @@ def first(db: Database) -> None:
     db.execute("CREATE INDEX parcels_job ON parcels (job)")
     db.execute("CREATE INDEX parcels_sscc ON parcels (sscc) WHERE sscc != ''")
     db.execute("CREATE INDEX parcels_tracking ON parcels (tracking) WHERE tracking != ''")
+    db.execute("CREATE TABLE beliefs (name TEXT NOT NULL PRIMARY KEY, body BLOB NOT NULL) STRICT, WITHOUT ROWID")
     db.table("papers").create({"parcel": str, "rev": int, "body": bytes, "digest": bytes, "wall_ms": int},
                         pk="parcel", not_null={"rev", "body", "digest", "wall_ms"}, strict=True)
     db.table("prints").create(
