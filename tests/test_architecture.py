@@ -44,8 +44,8 @@ def python_files(*folders: str) -> list[Path]:
 
 
 @cache
-def tree_of(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+def nodes_of(path: Path) -> list[ast.AST]:
+    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"), filename=str(path))))
 
 
 def name_of(path: Path) -> str:
@@ -58,7 +58,7 @@ def lines_of(node: ast.stmt) -> int:
 
 def functions_of(path: Path) -> Iterator[tuple[str, int]]:
     """Yield each function with its length in lines, docstring not counted."""
-    for node in ast.walk(tree_of(path)):
+    for node in nodes_of(path):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0]
             doc_lines = lines_of(first) if ast.get_docstring(node) else 0
@@ -67,7 +67,7 @@ def functions_of(path: Path) -> Iterator[tuple[str, int]]:
 
 def imports_of(path: Path) -> Iterator[str]:
     """Yield the dotted name of every module that the file imports, at its top or inside functions."""
-    for node in ast.walk(tree_of(path)):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -120,7 +120,7 @@ def catches_all(handler: ast.ExceptHandler) -> bool:
 
 
 def test_the_program_has_one_catch_all_and_it_is_in_the_owner_loop() -> None:
-    found = [name_of(path) for path in python_files(*PRODUCT) for node in ast.walk(tree_of(path))
+    found = [name_of(path) for path in python_files(*PRODUCT) for node in nodes_of(path)
              if isinstance(node, ast.ExceptHandler) and catches_all(node)]
     assert found in ([], ["agent/run.py"])
 
@@ -151,7 +151,7 @@ EMPTY_VERBS = ("process_", "do_", "handle_")
 def names_given(path: Path) -> Iterator[str]:
     """Yield every name that the file gives: itself, classes, functions, arguments, variables, fields."""
     yield path.stem
-    for node in ast.walk(tree_of(path)):
+    for node in nodes_of(path):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.name
         elif isinstance(node, ast.arg):
@@ -176,7 +176,7 @@ def test_names_are_nouns_of_the_problem() -> None:
 def test_no_test_sleeps() -> None:
     """Campaigns may: they wait for programs that know nothing of them."""
     quick = [path for path in python_files("tests") if "campaigns" not in path.parts]
-    sleeping = [f"{name_of(path)}:{node.lineno}" for path in quick for node in ast.walk(tree_of(path))
+    sleeping = [f"{name_of(path)}:{node.lineno}" for path in quick for node in nodes_of(path)
                 if isinstance(node, ast.Call) and ast.unparse(node.func) in {"sleep", "time.sleep", "asyncio.sleep"}]
     assert sleeping == []
 
@@ -269,7 +269,7 @@ def test_each_contract_can_fail(broken_tree: str) -> None:
 
 
 def test_the_pure_parts_never_ask_what_time_it_is() -> None:
-    asking = [f"{name_of(path)}:{node.lineno}" for path in python_files(*PURE) for node in ast.walk(tree_of(path))
+    asking = [f"{name_of(path)}:{node.lineno}" for path in python_files(*PURE) for node in nodes_of(path)
               if isinstance(node, ast.Attribute) and node.attr in {"now", "today", "utcnow"}]
     assert asking == []
 

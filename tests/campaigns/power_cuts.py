@@ -29,8 +29,9 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder:
             first = StationFolder.made_in(Path(folder))
             first.pbctl("install", str(first.release("1.0.0")))
-            first.copied_to(Path(folder) / "count").pbctl("install", str(first.release("1.1", behaviour)))
-            steps = StationFolder(Path(folder) / "count" / "root").steps
+            count = first.copied_to(Path(folder) / "count")
+            count.pbctl("install", str(first.release("1.1", behaviour)), kill_at="never")
+            steps = count.steps
             points = [f"{step}{half}" for step in range(1, steps + 1) for half in ("", ".5")]
             points += chance.choices(points, k=max(0, wanted.kills // 3 - len(points)))
             began = time.monotonic()

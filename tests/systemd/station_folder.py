@@ -63,11 +63,13 @@ class StationFolder:
         openssl("genpkey", "-algorithm", "ed25519", "-out", str(station.key))
         openssl("pkey", "-in", str(station.key), "-pubout", "-out", str(station.root / "etc/packbench/release.pub"))
         station.shims.mkdir()
-        executable(station.shims / "systemctl", SYSTEMCTL)
+        station.stand_ins.mkdir()
+        executable(station.stand_ins / "systemctl", SYSTEMCTL)
         for name in SHIMMED:
             executable(station.shims / name, SHIM.format(program=shutil.which(name)))
         # A killed process loses nothing that it wrote, so waiting for the disk would prove nothing here.
-        executable(station.shims / "sync", SHIM.format(program=shutil.which("true")))
+        executable(station.stand_ins / "sync", "#!/bin/sh\n")
+        executable(station.shims / "sync", SHIM.format(program=station.stand_ins / "sync"))
         return station
 
     def copied_to(self, folder: Path) -> StationFolder:
@@ -84,7 +86,12 @@ class StationFolder:
         return self.root.parent / "shims"
 
     @property
+    def stand_ins(self) -> Path:
+        return self.root.parent / "stand-ins"
+
+    @property
     def steps(self) -> int:
+        """Return how many programs the last counted run started."""
         return int((self.root.parent / "steps").read_text())
 
     def release(self, version: str, behaviour: str = "well", *, agent: str = "", **facts: str) -> Path:
@@ -110,10 +117,16 @@ class StationFolder:
     def pbctl(
         self, *words: str, kill_at: str = "", snapshots: str = "", patience_s: int = 1,
     ) -> subprocess.CompletedProcess[str]:
-        """Return how pbctl ended; with `kill_at` its whole process group dies at that step."""
+        """Return how pbctl ended.
+
+        With `kill_at` its programs are counted and its whole process group dies at that step; `never` only counts. With
+        `snapshots` each step leaves a copy of the disk in that folder.
+        """
         (self.root.parent / "steps").write_text("0\n")
+        plain = f"{self.stand_ins}:{os.environ['PATH']}"
         environment = {
-            "PATH": f"{self.shims}:{os.environ['PATH']}", "PACKBENCH_ROOT": str(self.root), "PBCTL": str(PBCTL),
+            "PATH": f"{self.shims}:{plain}" if kill_at or snapshots else plain,
+            "PACKBENCH_ROOT": str(self.root), "PBCTL": str(PBCTL),
             "STEPS": str(self.root.parent / "steps"), "KILL_AT": kill_at, "SNAPSHOTS": snapshots,
             "PACKBENCH_PATIENCE": str(patience_s),
         }
@@ -130,15 +143,16 @@ class StationFolder:
             (folder / f"{number}").rename(folder / f"{number}.root")
             (folder / f"{number}").mkdir()
             (folder / f"{number}.root").rename(disk.root)
-            for name in ("shims", "release.key"):
+            for name in ("shims", "stand-ins", "release.key"):
                 (folder / f"{number}" / name).symlink_to(self.root.parent / name)
             different.setdefault(repr(disk.everything()), disk)
         return list(different.values())
 
     def boot(self) -> None:
         """Start the station as systemd would after power came back."""
-        environment = {"PATH": os.environ["PATH"], "PACKBENCH_ROOT": str(self.root), "PBCTL": str(PBCTL)}
-        subprocess.run([str(self.shims / "systemctl"), "restart"], env=environment, check=True, timeout=30)
+        environment = {"PATH": f"{self.stand_ins}:{os.environ['PATH']}", "PACKBENCH_ROOT": str(self.root),
+                       "PBCTL": str(PBCTL)}
+        subprocess.run([str(self.stand_ins / "systemctl"), "restart"], env=environment, check=True, timeout=30)
 
     def running(self) -> str:
         """Return the version that is current, complete and has said of itself that it is well; else an empty string."""

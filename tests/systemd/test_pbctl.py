@@ -166,7 +166,7 @@ def test_a_release_runs_after_a_power_cut_at_any_step(station: StationFolder, be
 
 
 def test_the_next_upgrade_works_after_a_power_cut(station: StationFolder) -> None:
-    station.pbctl("install", str(station.release("1.1")))
+    station.pbctl("install", str(station.release("1.1")), kill_at="never")
     steps = [f"{step}{half}" for step in range(1, station.steps + 1) for half in ("", ".5")]
     for number, kill_at in enumerate(random.Random("plug").sample(steps, 3)):
         survives(station, f"2.{number}", "well", kill_at)
