@@ -185,7 +185,7 @@ def test_what_the_broker_would_not_take_is_answered_without_costing_the_connecti
         station: Callable[..., Station]) -> None:
     here = station()
     here.wait("up")
-    connection = here.link._connection  # noqa: SLF001 (as if the broker had said so)
+    connection = here.link._connection
     assert connection is not None
     connection.max_bytes = 1_000
     assert here.link.say(topics.station(here.name, "evt/job"), b"x" * 2_000) == -1

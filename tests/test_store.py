@@ -56,7 +56,7 @@ def opened(job: str = "J-1", **more: object) -> SaveJob:
 
 
 def fact(job: str = "J-1", state: str = "open") -> Tell:
-    return Tell(JobChanged(job=job, rev=1, state=state))  # type: ignore[arg-type]
+    return Tell(JobChanged(job=job, rev=1, state=state))  # type: ignore[arg-type]  # short for tests
 
 
 def moved(n: int) -> Tell:
@@ -65,7 +65,7 @@ def moved(n: int) -> Tell:
 
 def parcel(**more: object) -> Parcel:
     return Parcel(id="J-1/1", job="J-1", rev=1, state="open", visit=1, gross=Weight(value_g=1200, u95_g=2),
-                  dims=NOT_MEASURED, **more)  # type: ignore[arg-type]
+                  dims=NOT_MEASURED, **more)  # type: ignore[arg-type]  # short for tests
 
 
 class TestLives:
@@ -137,18 +137,18 @@ class TestTransactions:
     def test_a_full_disk_is_told_and_takes_nothing_with_it(self, open_store: Opener) -> None:
         store = open_store()
         keep(store, opened())
-        (pages,) = store._db.execute("PRAGMA page_count").fetchone()  # noqa: SLF001 (the disk is full at this size)
-        store._db.execute(f"PRAGMA max_page_count={pages}")  # noqa: SLF001
+        (pages,) = store._db.execute("PRAGMA page_count").fetchone()
+        store._db.execute(f"PRAGMA max_page_count={pages}")
         with pytest.raises(StoreError) as full:
             keep(store, *(opened(f"K-{n}") for n in range(40)))
         assert full.value.code == "store.disk-full"
-        store._db.execute("PRAGMA max_page_count=100000")  # noqa: SLF001
+        store._db.execute("PRAGMA max_page_count=100000")
         keep(store, opened("K-0"))
         assert store.counts()["jobs.open"] == 2
 
     def test_a_database_that_somebody_else_locks_is_told_as_locked(self, open_store: Opener) -> None:
         store = open_store()
-        store._db.execute("PRAGMA busy_timeout=10")  # noqa: SLF001 (two seconds are long for a test)
+        store._db.execute("PRAGMA busy_timeout=10")
         other = sqlite3.connect(store.path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreError) as locked:
@@ -160,7 +160,7 @@ class TestTransactions:
     def test_a_flipped_bit_in_a_row_is_noticed(self, open_store: Opener) -> None:
         store = open_store()
         keep(store, opened())
-        store._db.execute("UPDATE jobs SET body = CAST(replace(body, 'Ada', 'Adb') AS BLOB)")  # noqa: SLF001 (as a bad card does)
+        store._db.execute("UPDATE jobs SET body = CAST(replace(body, 'Ada', 'Adb') AS BLOB)")
         with pytest.raises(StoreError) as damaged:
             store.job("J-1")
         assert damaged.value.code == "store.row-damaged"

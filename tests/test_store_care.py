@@ -28,7 +28,7 @@ def full(open_store: Opener) -> Store:
     keep(store, *(opened(f"J-{n}", match=[f"T-{n}"]) for n in range(300)), *(moved(n) for n in range(300)))
     with store.transaction():
         store.save_state(b"{}")
-    store._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # noqa: SLF001 (damage is done to the file)
+    store._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     store.close()
     return store
 

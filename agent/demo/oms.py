@@ -315,7 +315,7 @@ def wait_for(oms: ReferenceOms, done: Callable[[Json], bool], timeout_s: float) 
 
 
 def _session() -> Properties:
-    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] (paho's)
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's
     properties.SessionExpiryInterval = 24 * 3600
     properties.ReceiveMaximum = BATCH
     return properties

@@ -68,7 +68,7 @@ class Connection:
         self._present = False
         self._end: LinkError | None = None
         self._began_s = time.monotonic()
-        self._content_type = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        self._content_type = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's
         self._content_type.ContentType = "application/cloudevents+json"
         self._client = self._make_client()
 
@@ -100,7 +100,7 @@ class Connection:
         """Connect the socket and send CONNECT. Raises LinkError."""
         properties = None
         if self.version == mqtt.MQTTv5:
-            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's
             properties.SessionExpiryInterval = SESSION_S
             properties.ReceiveMaximum = WINDOW
         clean_start: Any = False if self.version == mqtt.MQTTv5 else mqtt.MQTT_CLEAN_START_FIRST_ONLY

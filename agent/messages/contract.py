@@ -70,7 +70,7 @@ def _event_schema(fact: type[msgspec.Struct]) -> dict[str, Any]:
     _, parts = msgspec.json.schema_components([outbound.Envelope], ref_template=_REF)
     schema: dict[str, Any] = parts["Envelope"]
     schema["title"] = f"{fact.__name__}Event"
-    schema["properties"]["type"] = {"const": fact.type}  # type: ignore[attr-defined]
+    schema["properties"]["type"] = {"const": fact.type}  # type: ignore[attr-defined]  # a class variable
     schema["properties"]["data"] = {"allOf": [
         {"$ref": _REF.format(name=fact.__name__)},
         {"type": "object", "properties": {"at": {"$ref": _REF.format(name="At")}}, "required": ["at"]},

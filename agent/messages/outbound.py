@@ -113,7 +113,7 @@ def fact_topic(station: str, kind: str) -> str:
 
 
 def envelope(
-    fact: Fact, *, id: str, station: str, seq: int, boot: int, mono_ms: int, wall_ms: int, time_ok: bool,  # noqa: A002
+    fact: Fact, *, id: str, station: str, seq: int, boot: int, mono_ms: int, wall_ms: int, time_ok: bool,  # noqa: A002 (CloudEvents' own word)
 ) -> bytes:
     """Return the bytes of `fact`; they are made once, so that the same id always means the same bytes."""
     at = _encoder.encode(At(seq, boot, mono_ms, time_ok))

@@ -64,7 +64,7 @@ def check(path: Path) -> list[Finding]:
 
 
 def _rows(db: sqlite3.Connection, table: str, key: str) -> Iterator[tuple[object, bytes, bytes]]:
-    yield from db.execute(f"SELECT {key}, body, digest FROM {table} WHERE body IS NOT NULL")  # noqa: S608 (our names)
+    yield from db.execute(f"SELECT {key}, body, digest FROM {table} WHERE body IS NOT NULL")
 
 
 def salvage(directory: Path, *, station: str) -> Salvage:
@@ -134,7 +134,7 @@ def _insert(fresh: sqlite3.Connection, table: str, found: list[sqlite3.Row]) -> 
             continue
         marks = ",".join("?" * len(names))
         with contextlib.suppress(sqlite3.IntegrityError):  # a damaged row that breaks a rule of its table
-            count += fresh.execute(f"INSERT OR IGNORE INTO {table} ({','.join(names)}) VALUES ({marks})",  # noqa: S608
+            count += fresh.execute(f"INSERT OR IGNORE INTO {table} ({','.join(names)}) VALUES ({marks})",
                                    tuple(row)).rowcount
     return count
 
@@ -147,14 +147,14 @@ def readable(db: sqlite3.Connection, table: str) -> tuple[list[sqlite3.Row], int
     """
     db.row_factory = sqlite3.Row
     try:
-        return db.execute(f"SELECT * FROM {table}").fetchall(), 0  # noqa: S608 (our names)
+        return db.execute(f"SELECT * FROM {table}").fetchall(), 0
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:  # no database, no such table: nothing to halve
             return [], 1
     if table in ("outbox", "job_codes"):
         return _from_both_ends(db, table)
     try:
-        (last,) = tuple(db.execute(f"SELECT max(rowid) FROM {table}").fetchone())  # noqa: S608
+        (last,) = tuple(db.execute(f"SELECT max(rowid) FROM {table}").fetchone())
     except sqlite3.DatabaseError:
         last = LAST_GUESS
     rows: list[sqlite3.Row] = []
@@ -165,7 +165,7 @@ def readable(db: sqlite3.Connection, table: str) -> tuple[list[sqlite3.Row], int
         if low > high or failures > PATIENCE:
             continue
         try:
-            rows += db.execute(f"SELECT * FROM {table} WHERE rowid BETWEEN ? AND ?", (low, high)).fetchall()  # noqa: S608
+            rows += db.execute(f"SELECT * FROM {table} WHERE rowid BETWEEN ? AND ?", (low, high)).fetchall()
         except sqlite3.DatabaseError:
             failures += 1
             if low == high:
@@ -182,7 +182,7 @@ def _from_both_ends(db: sqlite3.Connection, table: str) -> tuple[list[sqlite3.Ro
     for direction in ("ASC", "DESC"):
         order = ",".join(f"{key} {direction}" for key in keys)
         with contextlib.suppress(sqlite3.DatabaseError):
-            for row in db.execute(f"SELECT * FROM {table} ORDER BY {order}"):  # noqa: S608
+            for row in db.execute(f"SELECT * FROM {table} ORDER BY {order}"):
                 rows[row[keys[0]], row[keys[1]]] = row
     return [rows[key] for key in sorted(rows, key=str)], 1
 
@@ -196,15 +196,15 @@ def forget(db: sqlite3.Connection, wall_ms: int, *, ended_days: float, addresses
     """
     bodies_before, before = int(wall_ms - addresses_days * DAY_MS), int(wall_ms - ended_days * DAY_MS)
     ended = "state IN ('packed', 'cancelled', 'expired')"
-    emptied = db.execute(f"UPDATE jobs SET body=NULL, digest=x'' WHERE {ended} AND body IS NOT NULL"  # noqa: S608
+    emptied = db.execute(f"UPDATE jobs SET body=NULL, digest=x'' WHERE {ended} AND body IS NOT NULL"
                          " AND wall_ms < ?", (bodies_before,)).rowcount
-    db.execute(f"DELETE FROM job_codes WHERE job IN (SELECT id FROM jobs WHERE {ended} AND body IS NULL)")  # noqa: S608
-    old_jobs = f"SELECT id FROM jobs WHERE {ended} AND wall_ms < ?"  # noqa: S608
-    papers = db.execute(f"DELETE FROM papers WHERE parcel IN (SELECT id FROM parcels WHERE job IN ({old_jobs}))",  # noqa: S608
+    db.execute(f"DELETE FROM job_codes WHERE job IN (SELECT id FROM jobs WHERE {ended} AND body IS NULL)")
+    old_jobs = f"SELECT id FROM jobs WHERE {ended} AND wall_ms < ?"
+    papers = db.execute(f"DELETE FROM papers WHERE parcel IN (SELECT id FROM parcels WHERE job IN ({old_jobs}))",
                         (bodies_before,)).rowcount
     gone = {"bodies": emptied, "papers": papers}
     for table, column in (("prints", "job"), ("parcels", "job"), ("jobs", "id")):
-        gone[table] = db.execute(f"DELETE FROM {table} WHERE {column} IN ({old_jobs})", (before,)).rowcount  # noqa: S608
+        gone[table] = db.execute(f"DELETE FROM {table} WHERE {column} IN ({old_jobs})", (before,)).rowcount
     return gone
 
 

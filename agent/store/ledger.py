@@ -129,7 +129,7 @@ class Ledger:
         """Return the jobs that one of `codes` means, and those whose packing slip is in sight."""
         marks = ",".join("?" * len(codes))
         rows = self._db.execute(
-            f"SELECT DISTINCT jobs.id FROM job_codes JOIN jobs ON jobs.id = job_codes.job"  # noqa: S608
+            f"SELECT DISTINCT jobs.id FROM job_codes JOIN jobs ON jobs.id = job_codes.job"
             f" WHERE code IN ({marks}) AND state IN {_MATCHABLE} ORDER BY jobs.rowid", tuple(codes)).fetchall()
         names = dict.fromkeys([job_id for (job_id,) in rows] + list(slips))
         return tuple(known for job_id in names if (known := self.known(job_id)))
@@ -149,11 +149,11 @@ class Ledger:
         marks = ",".join("?" * len(keys))
         pages: dict[int, Print] = {}
         for body, expected in self._db.execute(
-                f"SELECT body, digest FROM prints WHERE mark IN ({marks}) ORDER BY no", keys).fetchall():  # noqa: S608
+                f"SELECT body, digest FROM prints WHERE mark IN ({marks}) ORDER BY no", keys).fetchall():
             page = whole(_print, body, expected, "page")
             pages[page.no] = page
         for body, expected in self._db.execute(
-                f"SELECT body, digest FROM parcels WHERE (sscc != '' AND sscc IN ({marks}))"  # noqa: S608
+                f"SELECT body, digest FROM parcels WHERE (sscc != '' AND sscc IN ({marks}))"
                 f" OR (tracking != '' AND tracking IN ({marks}))", keys + keys).fetchall():
             for page in self._labels_of(whole(_parcel, body, expected, "parcel")):
                 pages.setdefault(page.no, page)

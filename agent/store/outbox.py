@@ -151,7 +151,7 @@ class Outbox:
 
     def _rows(self, where: str, values: tuple[int, int], limit: int) -> list[Row]:
         found = self._db.execute(
-            f"SELECT priority, seq, kind, foreign_id, body FROM outbox WHERE {where} ORDER BY seq LIMIT ?",  # noqa: S608
+            f"SELECT priority, seq, kind, foreign_id, body FROM outbox WHERE {where} ORDER BY seq LIMIT ?",
             (*values, limit)).fetchall()
         return [
             Row(priority, seq, foreign_id or f"{self._store_id}:{seq}", fact_topic(self._station, kind), body,

@@ -103,11 +103,11 @@ class Node:
         self._busy = False
         self.store = Store.on(self._disk.open(), station=self.name)
         for job in self.acked_jobs:
-            if self.store._ledger.known(job) is None:  # noqa: SLF001 (the audit looks into the file)
+            if self.store._ledger.known(job) is None:
                 raise ViolationError(f"{self.name}: {job} was acknowledged and is not on the disk")
         blob = self.store.load_state()
         self.state = _state.decode(blob) if blob else State()
-        self.store.apply = self._apply  # type: ignore[method-assign]
+        self.store.apply = self._apply  # type: ignore[method-assign]  # the point of it
         self._at_hand.clear()
         self._inbox = [AgentStarted(at_ms=0, store_id=self.store.store_id, boot=self.store.boot)]
         self._wake()
@@ -133,7 +133,7 @@ class Node:
         life = self._life
         return lambda: call() if self.alive and self._life == life else None
 
-    def _every(self, call: Any, period_ms: int) -> None:  # noqa: ANN401
+    def _every(self, call: Any, period_ms: int) -> None:  # noqa: ANN401 (any happening)
         def again() -> None:
             call()
             self.world.later(period_ms, period_ms * 2, self._alive(again))
@@ -212,7 +212,7 @@ class Node:
         kind = leaf(message.topic)
         if kind in ("job/assign", "job/cancel"):
             job = msgspec.json.decode(message.payload)["job"]
-            known = self.store._ledger.known(job)  # noqa: SLF001 (the audit looks into the file)
+            known = self.store._ledger.known(job)
             if known is None:
                 raise ViolationError(f"{self.name}: {kind} {job} is acknowledged and forgotten")
             self.acked_jobs.add(job)
@@ -293,13 +293,13 @@ class Node:
         elif (parcel := self.state.parcel(box.parcel)) is None:
             self.put(PlatformCleared(at_ms=0))
         else:
-            page = self.store._db.execute("SELECT mark FROM prints WHERE no=?", (parcel.print_no,)).fetchone()  # noqa: SLF001
+            page = self.store._db.execute("SELECT mark FROM prints WHERE no=?", (parcel.print_no,)).fetchone()
             if page is not None and page[0] in self.printer.out:
                 self.put(CodesSeen(at_ms=0, visit=box.visit, codes=(page[0],)))
 
     def _next_job(self) -> str:
         query = "SELECT id FROM jobs WHERE state='open' AND body IS NOT NULL ORDER BY id"
-        rows = self.store._db.execute(query).fetchall()  # noqa: SLF001
+        rows = self.store._db.execute(query).fetchall()
         return self.world.chance.choice(rows)[0] if rows else ""
 
     def at_rest(self) -> bool:
@@ -308,7 +308,7 @@ class Node:
 
     def labels_needed(self) -> int:
         """Return how many parcels were ever made here; each needs one label."""
-        return int(self.store._db.execute("SELECT count(*) FROM parcels").fetchone()[0])  # noqa: SLF001
+        return int(self.store._db.execute("SELECT count(*) FROM parcels").fetchone()[0])
 
     def owes(self) -> int:
         """Return how many facts the OMS has not confirmed."""

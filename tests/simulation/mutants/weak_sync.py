@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 class Mutant(Shell):
     def received(self, node: Node, events: list[Event]) -> None:
-        node.store._db.execute("PRAGMA synchronous=NORMAL")  # noqa: SLF001
+        node.store._db.execute("PRAGMA synchronous=NORMAL")
 
 
 shell = Mutant
