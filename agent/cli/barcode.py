@@ -98,11 +98,12 @@ def read(
 
 
 def _rows(
-    images: Iterable[Path], formats: frozenset[str], expected: tuple[str, ...], budget_s: float, folder: Path | None
+    images: tuple[Path, ...], formats: frozenset[str], expected: tuple[str, ...], budget_s: float, folder: Path | None
 ) -> Iterator[dict[str, Any]]:
     from agent.vision.barcodes import read_codes
     from agent.vision.pictures import PictureError, grey_picture
 
+    copies = _copies(images, folder) if folder else {}
     for image in images:
         try:
             grey = grey_picture(image)
@@ -115,8 +116,8 @@ def _rows(
             }
             continue
         codes = read_codes(grey, expect=expected, formats=formats, budget_s=budget_s, now=time.monotonic)
-        if folder is not None:
-            _draw(image, codes, folder)
+        if image in copies:
+            _draw(image, codes, copies[image])
         yield {
             "image": str(image),
             "codes": [_row(code) for code in codes if code.accepted],
@@ -178,8 +179,20 @@ def _with_progress(images: tuple[Path, ...], rows: Iterator[dict[str, Any]]) -> 
         yield from bar
 
 
-def _draw(image: Path, codes: list[Code], folder: Path) -> None:
-    """Write a copy with accepted codes outlined in green and refused ones in red; never over the original."""
+def _copies(images: Iterable[Path], folder: Path) -> dict[Path, Path]:
+    """Where the drawn copy of each picture goes: under its own name, numbered where another picture has that."""
+    copies: dict[Path, Path] = {}
+    taken = {image.resolve() for image in images}
+    for image in images:
+        suffix = ".jpg" if image.suffix.lower() in {".jpg", ".jpeg"} else ".png"
+        names = (f"{image.stem}{number}{suffix}" for number in ("", *(f".{n}" for n in range(2, len(taken) + 3))))
+        copies[image] = next(folder / name for name in names if (folder / name).resolve() not in taken)
+        taken.add(copies[image].resolve())
+    return copies
+
+
+def _draw(image: Path, codes: list[Code], copy: Path) -> None:
+    """Write a copy with accepted codes outlined in green and refused ones in red."""
     from PIL import Image, ImageDraw, ImageOps
 
     with Image.open(image) as opened:
@@ -192,14 +205,5 @@ def _draw(image: Path, codes: list[Code], folder: Path) -> None:
         left, top = min(code.corners, key=lambda point: point[1])
         label = f"{code.symbology} {printable(code.text)[:40]}".encode("ascii", "replace").decode("ascii")
         pen.text((left, max(0, top - 14)), label, fill=colour)
-    folder.mkdir(parents=True, exist_ok=True)
-    copy = folder / f"{image.stem}.codes.png"
-    number = 2
-    while copy.exists() and number < 10_000 and copy in _drawn:
-        copy = folder / f"{image.stem}.{number}.codes.png"
-        number += 1
-    _drawn.add(copy)
+    copy.parent.mkdir(parents=True, exist_ok=True)
     canvas.save(copy)
-
-
-_drawn: set[Path] = set()

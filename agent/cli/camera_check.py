@@ -158,12 +158,7 @@ def _configured(config: Path) -> list[tuple[Driver, str, int, int]]:
     except ConfigError as error:
         raise click.UsageError(f"{error}\nOr name a camera: --driver {'|'.join(DRIVERS)} --path PATH") from None
     return [
-        (
-            one.driver,
-            settings.bench if one.driver == "bench" else one.path,
-            getattr(one, "width", 1920),
-            getattr(one, "height", 1080),
-        )
+        (one.driver, settings.bench if one.driver == "bench" else one.path, one.width_px, one.height_px)
         for one in settings.camera
     ]
 

@@ -44,6 +44,24 @@ class Code:
     accepted: bool
     why_not: str = ""
 
+    def lies_within(self, outline: Sequence[tuple[float, float]]) -> bool:
+        """Return whether all its corners lie within a convex outline (in order, in pixels of the same picture).
+
+        This is how a label proves that it is on a box: its code within the outline of the box's face, not beside it.
+
+        >>> square = ((0.0, 0.0), (9.0, 0.0), (9.0, 9.0), (0.0, 9.0))
+        >>> Code("A", b"A", "Code128", "]C0", ((1, 1), (8, 1), (8, 2), (1, 2)), "fast", True).lies_within(square)
+        True
+        >>> Code("A", b"A", "Code128", "]C0", ((1, 1), (12, 1), (12, 2), (1, 2)), "fast", True).lies_within(square)
+        False
+        """
+        sides = list(zip(outline, (*outline[1:], *outline[:1]), strict=True))
+        for x, y in self.corners:
+            turns = [(bx - ax) * (y - ay) - (by - ay) * (x - ax) for (ax, ay), (bx, by) in sides]
+            if min(turns) < 0 < max(turns):
+                return False
+        return len(sides) > 2
+
 
 def same_text(read: Read, expected: str) -> bool:
     """Return whether a read says what is expected: the same text, or for retail codes and ITF-14 the same GTIN."""

@@ -95,14 +95,19 @@ def test_a_code_cannot_steer_the_terminal(tmp_path: Path) -> None:
     assert max(map(len, output.splitlines())) < 400
 
 
-def test_the_drawn_copy_has_the_code_outlined_and_the_original_is_untouched(tmp_path: Path) -> None:
-    image = write(tmp_path / "a.png", "PACK-4711")
+def test_the_drawn_copy_has_the_code_outlined_and_no_original_is_touched(tmp_path: Path) -> None:
+    image, twin = write(tmp_path / "a.png", "PACK-4711"), tmp_path / "other" / "a.png"
+    twin.parent.mkdir()
+    write(twin, "PACK-4712")
     before = image.read_bytes()
-    assert run(image, "--draw", tmp_path)[0] == 0
+    assert run(image, twin, "--draw", tmp_path)[0] == 0
     assert image.read_bytes() == before
-    with Image.open(tmp_path / "a.codes.png") as drawn:
+    assert sorted(path.name for path in tmp_path.glob("a*")) == ["a.2.png", "a.3.png", "a.png"]
+    with Image.open(tmp_path / "a.2.png") as drawn:
         green = np.all(np.asarray(drawn.convert("RGB")) == (0, 160, 60), axis=2)
     assert green.sum() > 100
+    assert run(image, "--draw", tmp_path / "new")[0] == 0
+    assert (tmp_path / "new" / "a.png").exists()
 
 
 def test_drawing_into_a_place_that_cannot_be_written_is_a_reason(tmp_path: Path) -> None:
