@@ -21,7 +21,8 @@ from agent.weighing.events import (
     WeightStable,
     ZeroLimit,
 )
-from agent.weighing.weigher import Phase, Weigher
+from agent.weighing.phase import Phase
+from agent.weighing.weigher import Weigher
 
 __all__ = [
     "Added", "Debris", "LeftOn", "Light", "LoadAppeared", "Motion", "Negative", "NotEmpty", "Overload", "Phase",

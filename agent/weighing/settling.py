@@ -21,7 +21,7 @@ PREDICTED_BLOCK_S = 0.05
 SLOW_SPS = 30.0
 """Below this rate the converter's own filter has swallowed most of the ring."""
 SLOW_RING_S = 1.3
-QUIET_SD_D, QUIET_TREND_D = 0.12, 0.15
+QUIET_SD_D, QUIET_TREND_D, CREEP_D_PER_S = 0.12, 0.18, 0.28
 ENOUGH_D = 0.20
 SHAKY_D = 0.08
 """An empty platform that moves more than this stands next to something that shakes it."""
@@ -96,7 +96,7 @@ class Settling:
         seen = stretch(samples[-window:], self._per_block, self._notches_of(window), self._deep_below_g)
         if seen is None or abs(seen.mean - found.level_g) > 0.3 * self._d:
             return found
-        if found.quality == "quick" and abs(seen.trend) > QUIET_TREND_D * self._d * window / self._windows[0]:
+        if found.quality == "quick" and abs(seen.trend) > CREEP_D_PER_S * self._d * window / self._rate:
             return None  # it creeps: too slow for the short window to see
         u_g = seen.sd / sqrt(seen.blocks) * (1.0 if found.quality == "quick" else SHAKEN)
         return found._replace(level_g=seen.mean, u_g=u_g, window_s=window / self._rate)
@@ -122,11 +122,11 @@ class Settling:
         return self._notches
 
     def _quiet(self, seen: Stretch) -> bool:
-        return seen.sd <= QUIET_SD_D * self._d and abs(seen.trend) <= 1.2 * QUIET_TREND_D * self._d
+        return seen.sd <= QUIET_SD_D * self._d and abs(seen.trend) <= QUIET_TREND_D * self._d
 
     def _still(self, samples: list[float], floor_g: float, load_g: float, waited_s: float) -> Estimate | None:
         d = self._d
-        patience = min(2.0, max(1.0, waited_s - 1.0)) if floor_g > SHAKY_D * d else 1.0
+        patience = max(1.0, min(2.0 if floor_g > SHAKY_D * d else 1.5, waited_s - 0.5))
         shakes_g = max(floor_g, FLOOR_D * d) * 2.0 * patience * (1.0 + max(0.0, load_g) / self._dead_load_g)
         enough_g = ENOUGH_D * d * patience
         self._deep_below_g = DEEP_WITHIN * max(shakes_g, QUIET_SD_D * d) if self._notches else 0.0

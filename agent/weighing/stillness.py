@@ -12,7 +12,10 @@ from __future__ import annotations
 from itertools import pairwise
 from math import acos, pi, sqrt
 from operator import mul
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from agent.weighing.events import Cause
 
 
 class Stretch(NamedTuple):
@@ -122,6 +125,13 @@ def stretch(samples: list[float], per_block: int, notches: int, deep_below: floa
         if other is not None and other.sd < seen.sd:
             return other
     return seen
+
+
+def unrest(seen: Stretch) -> Cause:
+    """Return what keeps a stretch from being still: it rises or falls, it wanders as hands do, or it shakes."""
+    if abs(seen.trend) > 3.0 * seen.residual_sd:
+        return "drift"
+    return "hand" if seen.von_neumann < 1.0 else "vibration"
 
 
 def _blocks(samples: list[float], per_block: int, ring: float) -> Stretch | None:

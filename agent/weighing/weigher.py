@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from math import sqrt
 from typing import TYPE_CHECKING
 
-from agent.weighing.events import (
-    Added,
-    Cause,
-    Debris,
-    LeftOn,
-    Light,
-    LoadAppeared,
-    Motion,
-    Negative,
-    NotEmpty,
-    Overload,
-    PlatformCleared,
-    Removed,
-    ScaleFault,
-    ScaleRecovered,
-    WeighingEvent,
-    WeightPredicted,
-    WeightStable,
-    ZeroLimit,
-)
+from agent.weighing import events as told
 from agent.weighing.guard import InputGuard
+from agent.weighing.phase import Phase
 from agent.weighing.settling import Estimate, Settling
-from agent.weighing.stillness import Stretch, stretch
+from agent.weighing.stillness import Stretch, stretch, unrest
 from agent.weighing.zero import ZeroTracking
 
 if TYPE_CHECKING:
@@ -49,17 +30,6 @@ MIN_LOAD_D = 20.0
 MOTION_S = 4.0
 SILENT_S = 1.0
 FASTEST_SPS = 120.0
-
-
-class Phase(Enum):
-    """What the platform is doing."""
-
-    STARTING = "starting"
-    NOT_EMPTY = "not-empty"
-    EMPTY = "empty"
-    LOADING = "loading"
-    STABLE = "stable"
-    UNLOADING = "unloading"
 
 
 class Weigher:
@@ -122,13 +92,13 @@ class Weigher:
         """Samples dropped as spikes since the start: a health figure of the wiring."""
         return self._guard.spikes
 
-    def feed(self, at_s: float, counts: float) -> list[WeighingEvent]:
+    def feed(self, at_s: float, counts: float) -> list[told.WeighingEvent]:
         """Take one conversion and return what it showed, oldest first; usually nothing.
 
         `at_s` is the time of the conversion on a monotonic clock; `counts` is the converter's code, or grams when
         there is no calibration.
         """
-        events: list[WeighingEvent] = []
+        events: list[told.WeighingEvent] = []
         calibration = self._calibration
         grams = counts if calibration is None else calibration.grams(counts)
         good = self._guard.feed(at_s, counts, grams, raw=calibration is not None)
@@ -156,9 +126,9 @@ class Weigher:
             self._step(at_s, events)
         return events
 
-    def tick(self, at_s: float) -> list[WeighingEvent]:
+    def tick(self, at_s: float) -> list[told.WeighingEvent]:
         """Tell the weigher that time has passed without a sample; a second of silence is a fault."""
-        events: list[WeighingEvent] = []
+        events: list[told.WeighingEvent] = []
         if self._last_at_s is not None and at_s - self._last_at_s > SILENT_S:
             self._guard.silent(at_s)
             self._forget()
@@ -179,7 +149,7 @@ class Weigher:
 
     # -- the platform, every 50 ms -------------------------------------------------------------------------------
 
-    def _step(self, at_s: float, events: list[WeighingEvent]) -> None:
+    def _step(self, at_s: float, events: list[told.WeighingEvent]) -> None:
         self._hops += 1
         recent = self._samples[-self._level_window:]
         self._level_g = sum(recent) / len(recent) - self.zero.offset_g
@@ -198,14 +168,14 @@ class Weigher:
             case Phase.UNLOADING:
                 self._unloading(at_s, events)
 
-    def _starting(self, at_s: float, events: list[WeighingEvent]) -> None:
+    def _starting(self, at_s: float, events: list[told.WeighingEvent]) -> None:
         """Power-up: the stored zero counts. A load is told, not zeroed; a moved zero below the smallest load is set."""
         if len(self._samples) < self._level_window:
             return
         loaded = self._level_g > ON_D * self._d
         if loaded and self._for_long(ON_HOLD_S):
             self.phase = Phase.NOT_EMPTY
-            events.append(NotEmpty(at_s, self._level_g))
+            events.append(told.NotEmpty(at_s, self._level_g))
             return
         if loaded or len(self._samples) < self._rest_window // 2:
             return
@@ -216,12 +186,12 @@ class Weigher:
         elif len(self._samples) >= self._rest_window:
             self._enter_empty()
 
-    def _not_empty(self, at_s: float, events: list[WeighingEvent]) -> None:
+    def _not_empty(self, at_s: float, events: list[told.WeighingEvent]) -> None:
         if self._level_g < OFF_D * self._d and self._at_rest() is not None:
             self._enter_empty()
-            events.append(PlatformCleared(at_s))
+            events.append(told.PlatformCleared(at_s))
 
-    def _empty(self, at_s: float, events: list[WeighingEvent]) -> None:
+    def _empty(self, at_s: float, events: list[told.WeighingEvent]) -> None:
         if self._level_g > ON_D * self._d:
             if self._for_long(ON_HOLD_S):
                 self._visit_since_s = at_s
@@ -229,7 +199,7 @@ class Weigher:
                 self.gross_g = None
                 self._told.clear()
                 self._begin_loading(at_s)
-                events.append(LoadAppeared(at_s, self._level_g))
+                events.append(told.LoadAppeared(at_s, self._level_g))
             return
         self._streak = 0
         if self._hops % self._rest_hops:
@@ -244,14 +214,14 @@ class Weigher:
         self.zero.follow(at_s, seen, REST_HOP_S)
         rest_g = seen.mean - self.zero.offset_g
         if self.zero.exhausted and not was_exhausted:
-            events.append(ZeroLimit(at_s, rest_g))
+            events.append(told.ZeroLimit(at_s, rest_g))
         if abs(rest_g) < DEBRIS_D * self._d:
-            self._told.discard(Debris)
-        elif Debris not in self._told and rest_g > -NEGATIVE_D * self._d:
-            self._told.add(Debris)
-            events.append(Debris(at_s, rest_g))
+            self._told.discard(told.Debris)
+        elif told.Debris not in self._told and rest_g > -NEGATIVE_D * self._d:
+            self._told.add(told.Debris)
+            events.append(told.Debris(at_s, rest_g))
 
-    def _loading(self, at_s: float, events: list[WeighingEvent]) -> None:
+    def _loading(self, at_s: float, events: list[told.WeighingEvent]) -> None:
         if self._level_g < OFF_D * self._d:
             if self._for_long(OFF_HOLD_S):
                 self._enter(Phase.UNLOADING)
@@ -260,9 +230,9 @@ class Weigher:
         if self._level_g > self._capacity_g + OVER_D * self._d:
             self._settling.begin()
             self._moved_since_s = at_s
-            self._tell_once(events, Overload(at_s, self._level_g))
+            self._tell_once(events, told.Overload(at_s, self._level_g))
             return
-        self._told.discard(Overload)
+        self._told.discard(told.Overload)
         waited_s = at_s - self._moved_since_s
         found = self._settling.look(
             self._samples[-self._settling.longest:], at_s, floor_g=self.zero.floor_g, load_g=self._level_g,
@@ -276,39 +246,42 @@ class Weigher:
         self._accepted_g = found.level_g
         self._enter(Phase.STABLE)
         if gross_g < self._min_load_g:
-            self._tell_once(events, Light(at_s, gross_g))
+            self._tell_once(events, told.Light(at_s, gross_g))
             return
         self._accept(at_s, gross_g, found, events)
 
-    def _accept(self, at_s: float, gross_g: float, found: Estimate, events: list[WeighingEvent]) -> None:
+    def _accept(self, at_s: float, gross_g: float, found: Estimate, events: list[told.WeighingEvent]) -> None:
         before_g = self.gross_g
         self.gross_g = gross_g
         self.revision += 1
-        events.append(WeightStable(
+        events.append(told.WeightStable(
             at_s=at_s, gross_g=gross_g, u95_g=self._u95_g(found.u_g, gross_g), quality=found.quality,
             revision=self.revision, window_s=found.window_s, spikes=self._guard.spikes - self._spikes_told,
             ring_hz=found.ring * self._rate if found.ring else None))
         self._spikes_told = self._guard.spikes
-        self._told.discard(Light)
+        self._told.discard(told.Light)
         if before_g is None:
             return
         delta_g = gross_g - before_g
         if delta_g > self._min_load_g:
-            events.append(Added(at_s, delta_g, gross_g))
+            events.append(told.Added(at_s, delta_g, gross_g))
         elif delta_g < -self._min_load_g:
-            events.append(Removed(at_s, delta_g, gross_g))
+            events.append(told.Removed(at_s, delta_g, gross_g))
 
-    def _stable(self, at_s: float, events: list[WeighingEvent]) -> None:
+    def _stable(self, at_s: float, events: list[told.WeighingEvent]) -> None:
         if self._level_g < ON_D * self._d:
             self._enter(Phase.UNLOADING)
             return
         if self._moved():
             self._begin_loading(at_s)
+            seen = self._rest()
+            if seen is not None and unrest(seen) == "drift" and abs(seen.trend) < MOVED_D * self._d:
+                self._tell_motion(at_s, events)  # nobody put anything on: it creeps, or it is being filled
             return
         if at_s - self._visit_since_s > self._left_on_s and self.gross_g is not None:
-            self._tell_once(events, LeftOn(at_s, self.gross_g))
+            self._tell_once(events, told.LeftOn(at_s, self.gross_g))
 
-    def _unloading(self, at_s: float, events: list[WeighingEvent]) -> None:
+    def _unloading(self, at_s: float, events: list[told.WeighingEvent]) -> None:
         if self._level_g > ON_D * self._d:
             if self._for_long(ON_HOLD_S):
                 self._begin_loading(at_s)
@@ -316,11 +289,11 @@ class Weigher:
         self._streak = 0
         if self._at_rest() is not None:
             self._enter_empty()
-            events.append(PlatformCleared(at_s))
+            events.append(told.PlatformCleared(at_s))
 
     # -- parts ---------------------------------------------------------------------------------------------------
 
-    def _predict(self, at_s: float, events: list[WeighingEvent]) -> None:
+    def _predict(self, at_s: float, events: list[told.WeighingEvent]) -> None:
         level_g = self._settling.predict(self._samples)
         if level_g is None:
             return
@@ -329,7 +302,7 @@ class Weigher:
             return
         if self._predicted_g is None or abs(gross_g - self._predicted_g) > self._d:
             self._predicted_g = gross_g
-            events.append(WeightPredicted(at_s, gross_g))
+            events.append(told.WeightPredicted(at_s, gross_g))
 
     def _moved(self) -> bool:
         """Tell whether the load left its stable value: three 75 ms blocks off by 2 d to one side, three looks long."""
@@ -363,45 +336,38 @@ class Weigher:
         span = self._calibration.u95_rel if self._calibration is not None else 0.0
         return sqrt(reading_g * reading_g + (span * gross_g) ** 2)
 
-    def _tell_motion(self, at_s: float, events: list[WeighingEvent]) -> None:
-        if Motion in self._told:
+    def _tell_motion(self, at_s: float, events: list[told.WeighingEvent]) -> None:
+        if told.Motion in self._told:
             return
         seen = self._rest()
         if seen is None:
             return
-        cause: Cause
-        if abs(seen.trend) > 3.0 * seen.residual_sd:
-            cause = "drift"
-        elif seen.von_neumann < 1.0:
-            cause = "hand"
-        else:
-            cause = "vibration"
         u_g = max(seen.sd, abs(seen.trend) / 2.0)
-        self._tell_once(events, Motion(at_s, cause, seen.mean - self.zero.offset_g, 2.0 * u_g))
+        self._tell_once(events, told.Motion(at_s, unrest(seen), seen.mean - self.zero.offset_g, 2.0 * u_g))
 
-    def _watch_negative(self, at_s: float, events: list[WeighingEvent]) -> None:
+    def _watch_negative(self, at_s: float, events: list[told.WeighingEvent]) -> None:
         if self._level_g >= -NEGATIVE_D * self._d:
             self._negative_s = 0.0
             if self._level_g > -0.5 * NEGATIVE_D * self._d:
-                self._told.discard(Negative)
+                self._told.discard(told.Negative)
             return
         self._negative_s += self._hop_s
         if self._negative_s >= NEGATIVE_S:
-            self._tell_once(events, Negative(at_s, self._level_g))
+            self._tell_once(events, told.Negative(at_s, self._level_g))
 
-    def _tell_once(self, events: list[WeighingEvent], event: WeighingEvent) -> None:
+    def _tell_once(self, events: list[told.WeighingEvent], event: told.WeighingEvent) -> None:
         if type(event) not in self._told:
             self._told.add(type(event))
             events.append(event)
 
-    def _tell_fault(self, at_s: float, events: list[WeighingEvent]) -> None:
+    def _tell_fault(self, at_s: float, events: list[told.WeighingEvent]) -> None:
         reason = self._guard.fault
         if reason is not None and not self._fault_told:
             self._fault_told = True
-            events.append(ScaleFault(at_s, reason))
+            events.append(told.ScaleFault(at_s, reason))
         elif reason is None:
             self._fault_told = False
-            events.append(ScaleRecovered(at_s))
+            events.append(told.ScaleRecovered(at_s))
             if self.phase in (Phase.LOADING, Phase.STABLE):
                 self._begin_loading(at_s)
 
@@ -418,7 +384,7 @@ class Weigher:
 
     def _begin_loading(self, at_s: float) -> None:
         self._moved_since_s = at_s
-        self._told.discard(Motion)
+        self._told.discard(told.Motion)
         self._predicted_g = None
         self._settling.begin()
         self._enter(Phase.LOADING)
@@ -426,7 +392,7 @@ class Weigher:
     def _enter_empty(self) -> None:
         self.gross_g = None
         self.revision = 0
-        self._told -= {LeftOn, Light, Overload, Motion}
+        self._told -= {told.LeftOn, told.Light, told.Overload, told.Motion}
         self._enter(Phase.EMPTY)
 
     def _enter(self, phase: Phase) -> None:
