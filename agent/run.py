@@ -26,6 +26,7 @@ from agent.station.events import (
     Acknowledge,
     AgentStarted,
     ButtonPressed,
+    CopyWanted,
     Delivery,
     Effect,
     Event,
@@ -275,6 +276,8 @@ class Agent:
         """Return what a request from the local socket makes happen."""
         if request.ask == "press":
             return ButtonPressed(at_ms=self.clock.now_ms(), long=bool(request.more.get("long")))
+        if request.ask == "print-again":
+            return CopyWanted(at_ms=self.clock.now_ms(), parcel=str(request.more.get("parcel", "")))
         return None
 
     def _answer(self, request: Request) -> dict[str, object]:
@@ -282,7 +285,13 @@ class Agent:
             return {"view": msgspec.to_builtins(self._shown or view(self.state)), "live_g": self.devices.live_g}
         if request.ask == "status":
             return self.status()
-        return {"error": f"there is no request {request.ask!r}; there are view, status, press."}
+        if request.ask == "print-again":
+            parcel = self.state.parcel(str(request.more.get("parcel", "")))
+            if parcel is None or parcel.state != "open":
+                return {"error": "print.no-label: this parcel has no label that could be printed again; "
+                                 "`packbench status` lists the parcels that have not ended."}
+            return {"parcel": parcel.id, "state": "the label is printed again, marked as a copy; the first is void"}
+        return {"error": f"there is no request {request.ask!r}; there are view, status, press, print-again."}
 
     def status(self) -> dict[str, object]:
         """Return what the station is and does, for people and machines."""
@@ -290,7 +299,8 @@ class Agent:
         return {
             "station": self.settings.station.id, "site": self.settings.station.site, "boot": self.store.boot,
             "link": "up" if self.state.link_up else "down", "view": msgspec.to_builtins(view(self.state)),
-            "live_g": self.devices.live_g, "broken": msgspec.to_builtins(self.state.broken), **lost,
+            "live_g": self.devices.live_g, "rolls": self.devices.rolls(),
+            "broken": msgspec.to_builtins(self.state.broken), **lost,
             "parcels": [{"parcel": one.id, "state": one.state, "reasons": list(one.reasons)}
                         for one in self.state.parcels],
             "pages": [{"mark": one.mark, "role": one.role, "job": one.job, "state": one.state}

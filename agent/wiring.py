@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from firmware_config.settings import Settings
 
 
+# A 62x100 label on endless tape, with its margin.
+LABEL_MM = 100.0
+
+
 class Devices:
     """All hardware of the station, each piece behind its worker."""
 
@@ -50,7 +54,8 @@ class Devices:
             for name, one in zip(names, settings.camera, strict=True)
         ]
         self._printers = {
-            name: PrinterWorker(name, clock, post, partial(_open_printer, one, settings, clock), partial(_render, one))
+            name: PrinterWorker(name, clock, post, partial(_open_printer, one, settings, clock), partial(_render, one),
+                                Path(settings.directory) / f"roll-{name}.json")
             for name, one in zip(printers(settings), settings.printer, strict=False)
         }
         self._scanners = [
@@ -69,6 +74,17 @@ class Devices:
     def live_g(self) -> float | None:
         """What the scale shows this moment; for screens only."""
         return self._scales[0].live_g if self._scales else None
+
+    def rolls(self) -> dict[str, dict[str, object]]:
+        """Return, for each printer, the roll that is in and about how many labels are left on it."""
+        found: dict[str, dict[str, object]] = {}
+        for name, printer in self._printers.items():
+            book = printer.rolls
+            roll = book.rolls.get(book.media)
+            if roll is not None:
+                found[name] = {"media": book.media, "left_mm": round(roll.left_mm), "known": roll.known,
+                               "labels_left": roll.labels_left(LABEL_MM)}
+        return found
 
     def start(self) -> None:
         """Start all workers; what can't be opened says so itself and is tried again."""
@@ -224,7 +240,7 @@ def _open_scanner(one: ScannerSettings, clock: Clock) -> SerialScanner | WedgeSc
     return WedgeScanner(one.path, clock.now_ms)
 
 
-def _open_printer(one: PrinterSettings, settings: Settings, clock: Clock) -> Printer:
+def _open_printer(one: PrinterSettings, settings: Settings, clock: Clock, beat: Callable[[], None]) -> Printer:
     from agent.devices.ql_page import Limits
 
     limits = Limits(silence_s=one.doubt_after_s)
@@ -233,15 +249,16 @@ def _open_printer(one: PrinterSettings, settings: Settings, clock: Clock) -> Pri
             from agent.devices.tcp9100 import TcpPrinter
 
             port = facts_of(Path(settings.bench)).printer_port
-            return TcpPrinter("127.0.0.1", port, model=one.model, snmp_port=None, clock=clock.now_s, limits=limits)
+            return TcpPrinter("127.0.0.1", port, model=one.model, snmp_port=None, clock=clock.now_s, limits=limits,
+                              beat=beat)
         case "tcp":
             from agent.devices.tcp9100 import TcpPrinter
 
-            return TcpPrinter(one.host, one.port, model=one.model, clock=clock.now_s, limits=limits)
+            return TcpPrinter(one.host, one.port, model=one.model, clock=clock.now_s, limits=limits, beat=beat)
         case "usb":
             from agent.devices.usblp import UsbPrinter
 
-            return UsbPrinter(one.path, model=one.model, clock=clock.now_s, limits=limits)
+            return UsbPrinter(one.path, model=one.model, clock=clock.now_s, limits=limits, beat=beat)
         case "png":
             from agent.devices.png_printer import PngPrinter
 

@@ -5,6 +5,7 @@ A worker opens its device, says once when it breaks and once when it is back, an
 
 from __future__ import annotations
 
+import json
 import queue
 import threading
 import time
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent import weighing
 from agent.devices import DeviceError, InDoubt, NotPrinted, Printed, Suspended
+from agent.devices.roll import RollBook, page_mm
 from agent.devices.scanner import LostScan
 from agent.station.events import (
     CodesSeen,
@@ -279,17 +281,27 @@ class ScannerWorker(Worker):
                 self._post(CodesSeen(at_ms=scan.at_ms, visit=0, codes=(scan.text,), scanned=True))
 
 
+def _roll_book(path: Path) -> RollBook:
+    """Return the book of rolls in a file; a new one where there is none that can be read."""
+    try:
+        return RollBook.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError):
+        return RollBook()
+
+
 class PrinterWorker(Worker):
     """Makes one page at a time and tells the truth about it; asks an idle printer how it is."""
 
     STATUS_EVERY_S = 2.0
 
-    def __init__(self, device: str, clock: Clock, post: Callable[[Event], None], open_printer: Callable[[], Printer],
-                 render: Callable[[PageOrder], list[bytes]]) -> None:
+    def __init__(self, device: str, clock: Clock, post: Callable[[Event], None],
+                 open_printer: Callable[[Callable[[], None]], Printer], render: Callable[[PageOrder], list[bytes]],
+                 roll_file: Path) -> None:
         super().__init__(device, clock, post)
-        self._open_printer, self._render = open_printer, render
+        self._open_printer, self._render, self._roll_file = open_printer, render, roll_file
         self._orders: queue.SimpleQueue[PageOrder] = queue.SimpleQueue()
         self.status: PrinterStatus | None = None
+        self.rolls = _roll_book(roll_file)
 
     def print(self, order: PageOrder) -> None:
         """Take one page; its end comes as an event."""
@@ -298,7 +310,20 @@ class PrinterWorker(Worker):
     def _open(self) -> Printer:
         from agent.papers import from_job  # noqa: F401 (loaded before the first page is wanted)
 
-        return self._open_printer()
+        return self._open_printer(self._beat)
+
+    def _beat(self) -> None:
+        """A held page may take minutes; the driver beats for us meanwhile."""
+        self.beat_s = time.monotonic()
+
+    def _note_roll(self, rolls: RollBook) -> None:
+        """Keep what is known of the roll; a power cut may lose the last page's millimetres, not more."""
+        if rolls == self.rolls:
+            return
+        self.rolls = rolls
+        draft = self._roll_file.with_suffix(".new")
+        draft.write_text(json.dumps(rolls.as_json()), encoding="utf-8")
+        draft.replace(self._roll_file)
 
     def _serve(self, opened: Printer) -> None:
         try:
@@ -310,6 +335,8 @@ class PrinterWorker(Worker):
 
     def _ask(self, printer: Printer) -> None:
         self.status = printer.status()
+        if self.status.media:
+            self._note_roll(self.rolls.seen(self.status.media))
         if self.status.code:
             self.broke(self.status.code, self.status.hint)
         else:
@@ -336,9 +363,12 @@ class PrinterWorker(Worker):
             now_ms = self._clock.now_ms()
             match progress:
                 case Printed():
+                    self._note_roll(self.rolls.printed(page_mm(raster)))
                     self.works()
                     return True
                 case Suspended(code=code, hint=hint):
+                    if code == "printer.end-of-media":
+                        self._note_roll(self.rolls.ran_out())
                     self.broke(code, hint)
                 case NotPrinted(code=code, hint=hint):
                     self.broke(code, hint)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
@@ -49,6 +50,25 @@ def status(printer: str, model: str, as_json: bool) -> None:
         _refuse(error, as_json)
     click.echo(json.dumps(asdict(said)) if as_json else sentence(said))
     sys.exit(FAILED if said.code else 0)
+
+
+@group.command()
+@click.argument("parcel")
+@click.option("--socket", "socket_path", type=click.Path(path_type=Path), default=Path("/run/packbench/packbench.sock"),
+              show_default=True, help="The daemon's socket.")
+def again(parcel: str, socket_path: Path) -> None:
+    """Print the label of PARCEL (such as J-17/1) once more: marked as a copy, and the first one is void."""
+    from agent.local import LocalError, Station
+
+    try:
+        station = Station(socket_path)
+        try:
+            click.echo(f"{parcel}: {station.ask('print-again', parcel=parcel)['state']}.")
+        finally:
+            station.close()
+    except LocalError as error:
+        click.echo(str(error), err=True)
+        sys.exit(FAILED)
 
 
 @group.command()

@@ -65,6 +65,9 @@ def status(socket_path: Path, as_json: bool) -> None:
         click.echo(f"broken: {broken['device']}: {broken['code']}. {broken['hint']}")
     if "store" in answer and "code" in answer["store"]:
         click.echo(f"broken: store: {answer['store']['code']}. {answer['store']['hint']}")
+    for name, roll in answer.get("rolls", {}).items():
+        about = "about" if roll["known"] else "at most"
+        click.echo(f"{name}: {roll['media']} mm roll, {about} {roll['labels_left']} labels left")
     for parcel in answer["parcels"]:
         click.echo(f"parcel {parcel['parcel']}: {parcel['state']} {', '.join(parcel['reasons'])}".rstrip())
     for page in answer["pages"]:

@@ -121,6 +121,13 @@ class ButtonPressed(Event, frozen=True, kw_only=True):
     long: bool = False
 
 
+class CopyWanted(Event, frozen=True, kw_only=True):
+    """Someone at the station wants a parcel's label once more; `page` is its valid label, attached from the store."""
+
+    parcel: str
+    page: Print | None = None
+
+
 # -- the printer ------------------------------------------------------------------------------------------------
 
 

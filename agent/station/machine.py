@@ -14,6 +14,7 @@ from agent.station.events import (
     BuryMessage,
     ButtonPressed,
     CodesSeen,
+    CopyWanted,
     DecisionMade,
     DeviceFailed,
     DeviceRecovered,
@@ -87,6 +88,11 @@ def step(state: State, event: Event, config: Settings) -> tuple[State, list[Reco
                 pages.again(turn, turn.state.doubt, "print.packer-wants-new")
             elif turn.state.doubt is not None:
                 visits.came_out(turn, turn.state.doubt, settled="print.packer-has-it")
+
+        case CopyWanted():
+            parcel = turn.state.parcel(event.parcel)
+            if parcel is not None and event.page is not None and parcel.state in ("labelled", "unproven"):
+                parcels.again(turn, parcel, event.page)
 
         case PagePrinted() | PageNotPrinted() | PageDoubtful() | PageRefused():
             _page(turn, event)

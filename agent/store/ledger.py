@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from agent.station.events import (
     CodesSeen,
+    CopyWanted,
     DecisionMade,
     Event,
     JobAssigned,
@@ -179,6 +180,10 @@ class Ledger:
             case LabelArrived() | DecisionMade():
                 return replace(event, known=self.known(event.parcel.rpartition("/")[0]),
                                known_parcel=self.parcel(event.parcel))
+            case CopyWanted():
+                parcel = self.parcel(event.parcel)
+                labels = self._labels_of(parcel) if parcel is not None and parcel.print_no else []
+                return replace(event, page=labels[0] if labels else None)
             case CodesSeen() if event.codes:
                 prints = self.prints_seen(event.codes)
                 slips = [page.job for page, _ in prints if page.role != "label"]

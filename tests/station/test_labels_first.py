@@ -7,6 +7,7 @@ from typing import Any
 from agent.station.commands import Card, Command
 from agent.station.events import (
     ButtonPressed,
+    CopyWanted,
     DeviceFailed,
     DeviceRecovered,
     PageDoubtful,
@@ -170,3 +171,21 @@ def test_the_cards_answer_a_doubt() -> None:
     bench.see(Card(Command.PRINTED).text)
     assert bench.page_state(2) == "printed"
     bench.send(PlatformCleared(at_ms=0))
+
+
+def test_a_label_printed_again_is_a_copy_and_the_first_is_void() -> None:
+    bench = Bench()
+    bench.assign(a_job())
+    print_all(bench)
+    bench.weigh(900)
+    bench.see("J-1")
+    print_all(bench)
+    first = bench.page_of("J-1", "label")
+    bench.send(CopyWanted(at_ms=0, parcel="J-1/1", page=first))
+    print_all(bench)
+    second = bench.page_of("J-1", "label")
+    assert (bench.page_state(first.no), second.copy_of) == ("void", first.no)
+    for mark, state in ((first.mark, "labelled"), (second.mark, "closed")):
+        bench.see(mark)
+        bench.see(mark)
+        assert bench.parcel_state("J-1/1") == state
