@@ -29,18 +29,44 @@ CODE = re.compile(r"[a-z]+(-[a-z0-9]+)*(\.[a-z]+(-[a-z0-9]+)*)+")
 FILE_ENDINGS = {"bin", "conf", "crt", "csv", "db", "dylib", "dll", "html", "jpg", "json", "jsonl", "key", "md", "new",
                 "pdf", "pem", "png", "pub", "py", "so", "sock", "svg", "tar", "toml", "txt"}
 OTHER_FIRST_WORDS = {"agent", "calibration", "firmware_config", "importlib", "os", "packbench", "paho", "sys", "tests"}
+NO_CODES = {"jobs.open"}  # a counter of the store
+# Codes that carry no sentence where they are given.
+WORDS = {
+    "camera.codes-too-small": ("a code's narrowest bar is too few pixels wide", "Move the camera closer, or print larger."),
+    "camera.measuring": ("the size is still being measured", ""),
+    "camera.no-empty-picture": ("there is no picture of the empty platform", "Run `packbench calibrate camera`."),
+    "camera.top-hidden": ("an edge of the lid is hidden", "Turn the box, or measure the height by hand."),
+    "init.refused": ("the station would refuse such a file; the problems are listed", "Give other answers."),
+    "print.agent-stopped": ("the agent stopped in mid page; nobody knows whether it came out", "Press the button."),
+    "print.packer-has-it": ("the packer said that the page in doubt came out", ""),
+    "print.packer-wants-new": ("the packer asked for the page again", ""),
+    "print.seen": ("the camera saw the page in doubt on its box", ""),
+    "scale.debris": ("something small lies on the platform since the last box", "Clear the platform."),
+    "scanner.overflow": ("a scan without an end was dropped", "Scan again."),
+}
 
 
 def codes() -> dict[str, tuple[str, str]]:
-    """Return (what it says, what to do) by stable code, from the calls and tables in which the codes stand."""
+    """Return (what it says, what to do) by stable code, from the calls and tables in which the codes stand.
+
+    A code that carries no sentence there has the one of WORDS or of a README's table.
+    """
     keys = {f"{section}.{key}" for section, table in settings_keys().items() for key in table}
     found: dict[str, tuple[str, str]] = {}
     for folder in ("agent", "calibration", "firmware_config"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             for code, texts in _codes_in(ast.parse(path.read_text(encoding="utf-8"))):
-                if code in keys or len(texts) < len([each for each in found.get(code, ()) if each]):
+                if code in keys | NO_CODES or len(texts) < len([each for each in found.get(code, ()) if each]):
                     continue
                 found[code] = (texts[0] if texts else "", texts[1] if len(texts) > 1 else "")
+    pages = [line for page in sorted(ROOT.rglob("README.md")) if ".venv" not in page.parts
+             for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
+    for code in [code for code, (says, mend) in found.items() if not says and not mend]:
+        if code in WORDS:
+            found[code] = WORDS[code]
+            continue
+        row = next((line for line in pages if f"`{code}`" in line.split("|")[1]), "")
+        found[code] = (row.strip("| ").rpartition("|")[2].strip(), "")
     return dict(sorted(found.items()))
 
 

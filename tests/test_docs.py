@@ -111,6 +111,10 @@ def test_the_table_of_the_station_is_the_cores_own() -> None:
     assert reference.STATION.read_text(encoding="utf-8") == reference.station_page(), "make reference"
 
 
+def test_each_code_has_a_sentence() -> None:
+    assert [code for code, (says, mend) in reference.codes().items() if not says and not mend] == []
+
+
 def test_each_code_of_pbctl_is_explained() -> None:
     codes = set(re.findall(r"\bupgrade\.[a-z-]+", (ROOT / "systemd/pbctl").read_text(encoding="utf-8")))
     page = (ROOT / "systemd/README.md").read_text(encoding="utf-8")

@@ -37,7 +37,7 @@ QUESTIONS = (
 def init(file: Path, given: tuple[str, ...], no_input: bool, force: bool) -> None:
     """Write a first station file to FILE, and say what to do next. Every key is explained in the reference file."""
     if file.exists() and not force:
-        _end(f"{file} is there already; change it with an editor, or use --force.", "init.exists")
+        _end("init.exists", f"{file} is there already; change it with an editor, or use --force.")
     answers = dict(each.partition("=")[::2] for each in given)
     for key, words, default in QUESTIONS:
         section, _, name = key.partition(".")
@@ -51,7 +51,7 @@ def init(file: Path, given: tuple[str, ...], no_input: bool, force: bool) -> Non
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
     except OSError as error:
-        _end(f"{error}. Use sudo, or name another file.", "init.not-written", 1)
+        _end("init.not-written", f"{error}. Use sudo, or name another file.", 1)
     click.echo(f"{file} is written.")
     if text.count(TLS):
         click.echo("next: lay ca.pem, station.pem and station.key into /etc/packbench/tls")
@@ -69,7 +69,7 @@ def _accepted(answers: dict[str, str], source: str, *, ask: bool) -> str:
         except ConfigError as error:
             missing = [p for p in error.problems if p.code == "config.missing-key" and not answers.get(p.key)]
             if not ask or len(missing) < len(error.problems):
-                _end(str(error), "init.refused")
+                _end("init.refused", str(error))
             answers |= {each.key: click.prompt(f"{each.key}: {each.text}") for each in missing}
         else:
             return text
@@ -123,6 +123,6 @@ def _hint(section: str, name: str) -> Any:  # noqa: ANN401 (a type of the settin
     return get_type_hints(kind).get(name) if isinstance(kind, type) else None
 
 
-def _end(text: str, code: str, exit_code: int = 2) -> NoReturn:
+def _end(code: str, text: str, exit_code: int = 2) -> NoReturn:
     click.echo(f"{text} ({code})", err=True)
     sys.exit(exit_code)
