@@ -32,7 +32,7 @@ OTHER_FIRST_WORDS = {"agent", "calibration", "firmware_config", "importlib", "os
 NO_CODES = {"jobs.open"}  # a counter of the store
 # Codes that carry no sentence where they are given.
 WORDS = {
-    "camera.codes-too-small": ("a code's narrowest bar is too few pixels wide", "Move the camera closer, or print larger."),
+    "camera.codes-too-small": ("a code's narrowest bar is too few pixels wide", "Move the camera closer."),
     "camera.measuring": ("the size is still being measured", ""),
     "camera.no-empty-picture": ("there is no picture of the empty platform", "Run `packbench calibrate camera`."),
     "camera.top-hidden": ("an edge of the lid is hidden", "Turn the box, or measure the height by hand."),
