@@ -45,11 +45,11 @@ def read_codes(
     for look in LOOKS:
         for found in look(picture):
             reads += found
+            picture.read = tuple(reads)
             if all_expected(reads, expect):
                 return judged(reads, expect, formats)
             if look is not LOOKS[0] and now() >= deadline_s:
                 return judged(reads, expect, formats)
-        picture.read = tuple(reads)
     return judged(reads, expect, formats)
 
 

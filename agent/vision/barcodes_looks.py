@@ -35,7 +35,7 @@ BLOB_SIDE_PX = 900
 
 @dataclass
 class Picture:
-    """A grey picture, the symbologies asked for, and what was read in it before the present look."""
+    """A grey picture, the symbologies asked for, and what was read in it so far."""
 
     grey: Grey
     linear: frozenset[str]

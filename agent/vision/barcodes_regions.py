@@ -6,6 +6,7 @@ point the same way, as in a linear code, and two where they point both ways, as 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ import cv2
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from agent.vision.barcodes_views import Grey, Quad
@@ -24,6 +27,7 @@ CELL_PX = 4
 TENSOR_SIDE_PX = 1300
 COHERENCE = 0.7
 ONE_SIDED = 0.08
+BOTH_WAYS = 0.12
 LEAST_ENERGY = 40.0
 """Mean squared gradient in grey levels per pixel: sensor noise of 4 levels makes about 5, bars of contrast 30 200."""
 
@@ -170,26 +174,39 @@ class Blob:
     middle: tuple[float, float]
     half: tuple[float, float]
 
+    def resembles(self, other: Blob) -> bool:
+        """Return whether both are the same place, more or less."""
+        size = max(self.half)
+        return math.dist(self.middle, other.middle) < 0.3 * size and 0.75 < max(other.half) / size < 1.33
+
 
 def matrix_regions(field: Tensor, *, most: int = 12, least_cells: int = 6) -> list[Blob]:
-    """Return up to `most` places where gradients point both ways, those with most of it first."""
+    """Return up to `most` places of each of two strengths where gradients point both ways, the strongest first.
+
+    What hangs together by print and the ends of bars at the lower strength comes apart at the higher one.
+    """
     near = field.spread(3)
-    weaker = 0.5 * (near.energy - np.hypot(near.xx - near.yy, 2 * near.xy))
-    floor = max(LEAST_ENERGY / 2, 0.1 * float(np.percentile(weaker, 99.5)))
-    mask = (weaker > floor).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
+    energy = near.energy
+    weaker = 0.5 * (energy - np.hypot(near.xx - near.yy, 2 * near.xy))
+    strongest = float(np.percentile(weaker, 99.5))
+    blobs: list[Blob] = []
+    for share in (0.1, 0.4):
+        mask = (weaker > max(LEAST_ENERGY / 2, share * strongest)) & (weaker > BOTH_WAYS * energy)
+        for blob in _blobs(mask, weaker, field.cell_px, most, least_cells):
+            if not any(blob.resembles(other) for other in blobs):
+                blobs.append(blob)
+    return blobs
+
+
+def _blobs(mask: NDArray[np.bool_], weaker: Field, cell_px: float, most: int, least_cells: int) -> Iterator[Blob]:
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
     strength = np.bincount(labels.ravel(), weaker.ravel(), minlength=count)
     strength[0] = 0
-    blobs = []
     for i in np.argsort(-strength)[:most]:
         if i == 0 or stats[i, cv2.CC_STAT_AREA] < least_cells:
             continue
-        x, y, w, h = (
-            int(stats[i, k]) for k in (cv2.CC_STAT_LEFT, cv2.CC_STAT_TOP, cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT)
-        )
-        cell = field.cell_px
-        blobs.append(Blob(((x + w / 2) * cell - 0.5, (y + h / 2) * cell - 0.5), (w * cell / 2, h * cell / 2)))
-    return blobs
+        x, y, w, h = (int(side) for side in stats[i, :4])
+        yield Blob(((x + w / 2) * cell_px - 0.5, (y + h / 2) * cell_px - 0.5), (w * cell_px / 2, h * cell_px / 2))
 
 
 def lattice_angle(grey: Grey, blob: Blob) -> float:
