@@ -164,7 +164,7 @@ def _packed(solutions: object, catalogues: object, order: str, number: int, sour
     from agent.packing.model import PackedCarton, Placement
 
     try:
-        cartons = solutions["solutions"][order]["cartons"]  # type: ignore[index]
+        cartons = solutions["solutions"][order]["cartons"]  # type: ignore[index]  # any shape: caught below
         chosen = cartons[number - 1]
         name = chosen["carton"]
         placements = tuple(Placement(str(one["sku"]), _triple(one["pos"]), _triple(one["dims"]))

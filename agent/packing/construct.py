@@ -161,9 +161,9 @@ class Hold:
             contact: Contact = []
             for ix, iy, ex, ey, index in touching:
                 if ix < far_x and x < ex and iy < far_y and y < ey:
-                    part = (  # min() and max() would cost a call each
-                        ((ex if ex < far_x else far_x) - (ix if ix > x else x))  # noqa: FURB136
-                        * ((ey if ey < far_y else far_y) - (iy if iy > y else y)))  # noqa: FURB136
+                    part = (
+                        ((ex if ex < far_x else far_x) - (ix if ix > x else x))  # noqa: FURB136 (min() and max() cost a call each)
+                        * ((ey if ey < far_y else far_y) - (iy if iy > y else y)))  # noqa: FURB136 (as above)
                     area += part
                     contact.append((index, part))
             if area * 1000 < self._support * long * wide:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from math import erfc, exp, pi, sqrt
+from math import exp, pi, sqrt
 from typing import TYPE_CHECKING
 
 from agent.packing.weights import Contents, Expected, Weight, expected, sku_key
@@ -238,30 +238,3 @@ def vouching(known: Mapping[str, Weight], contents: Contents, scale_sd_g: float 
     hope = expected(known, contents, scale_sd_g)
     sure = {sku: hope.armed and known[sku_key(sku)].grams >= SURE_SD * hope.sd_g for sku in contents.units}
     return Vouching(hope.armed, tuple(sku for sku in sure if sure[sku]), tuple(sku for sku in sure if not sure[sku]))
-
-
-@dataclass(frozen=True, slots=True)
-class Bracket:
-    """The carrier's weight bracket of a predicted parcel. `low_g`, `high_g`: the interval of the prediction."""
-
-    top_g: int
-    low_g: float
-    high_g: float
-    wait: bool
-    """The interval crosses a bracket, or is over all of them: the label waits for the scale."""
-
-
-def bracket(hope: Expected, tops_g: Sequence[int], sds: float = 2.75) -> Bracket:
-    """Return the bracket (its top) that a label before packing may use, with `sds` standard deviations each way."""
-    low, high = hope.gross_g - sds * hope.sd_g, hope.gross_g + sds * hope.sd_g
-    ordered = sorted(tops_g)
-    fits = [top for top in ordered if hope.gross_g <= top]
-    if not fits:
-        return Bracket(ordered[-1], low, high, wait=True)
-    wait = bisect_left(ordered, low) != bisect_left(ordered, high)
-    return Bracket(fits[0], low, high, wait)
-
-
-def chance_beyond(sds: float) -> float:
-    """Return how often a normal value lies further out than this, either way."""
-    return erfc(sds / sqrt(2))

@@ -96,6 +96,20 @@ class PackedCarton:
         """Tare and contents, without void fill."""
         return self.carton.tare_g + self.contents_g
 
+    @property
+    def units(self) -> dict[str, int]:
+        """How many units of each SKU are in it."""
+        counted: dict[str, int] = {}
+        for one in self.placements:
+            counted[one.sku] = counted.get(one.sku, 0) + 1
+        return counted
+
+    @property
+    def void_mm3(self) -> int:
+        """What the items leave empty of the inside."""
+        taken = sum(one.dims_mm[0] * one.dims_mm[1] * one.dims_mm[2] for one in self.placements)
+        return self.carton.volume_mm3 - taken
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:

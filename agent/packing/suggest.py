@@ -18,7 +18,7 @@ from agent.packing.several import Contents, Several
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-EFFORT_PER_MS = 3100
+EFFORT_PER_MS = 3300
 """Less than a server core spends in a millisecond (about 4,000, measured): the effort ends before the deadline."""
 CACHE_LIMIT = 512
 MOST_UNITS, MOST_KINDS = 600, 120

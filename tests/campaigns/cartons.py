@@ -72,7 +72,8 @@ class Score:
     def row(self, name: str) -> str:
         ms = sorted(self.ms)
         above = self.cost / self.best_cost - 1 if self.best_cost else 0.0
-        return (f"{name:22}{self.orders:>7}{self.valid / self.orders:>8.1%}{self.best / self.orders:>8.1%}{above:>+9.2%}"
+        shares = f"{self.valid / self.orders:>8.1%}{self.best / self.orders:>8.1%}{above:>+9.2%}"
+        return (f"{name:22}{self.orders:>7}{shares}"
                 f"{ms[len(ms) // 2]:>9.1f}{ms[int(0.95 * (len(ms) - 1))]:>9.1f}{ms[-1]:>9.1f}")
 
 
@@ -185,7 +186,7 @@ def packvium(limit_ms: int) -> Packer:
             for one in box.placements), 0) for box in result.containers]
 
     def _mm(*lengths: object) -> tuple[int, int, int]:
-        x, y, z = (int(getattr(length, "ticks", length)) // 16_000 for length in lengths)
+        x, y, z = (int(str(getattr(length, "ticks", length))) // 16_000 for length in lengths)
         return x, y, z
 
     return pack

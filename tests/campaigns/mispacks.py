@@ -14,7 +14,8 @@ import time
 from dataclasses import dataclass, field
 from statistics import median, quantiles
 
-from agent.packing.doubt import Alertness, Shelf, bracket, by_sku, judge
+from agent.packing.brackets import bracket
+from agent.packing.doubt import Alertness, Shelf, by_sku, judge
 from agent.packing.weights import (
     CONSTANT,
     FILL,

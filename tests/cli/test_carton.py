@@ -65,7 +65,7 @@ def test_solutions_have_the_published_format_and_keep_the_rules(files: Path) -> 
 
 def test_every_order_without_a_carton_has_a_reason(files: Path) -> None:
     rows = suggested(files)
-    told = {name: [reason["code"] for reason in row.get("reasons", [])] for name, row in rows.items()}  # type: ignore[attr-defined]
+    told = {name: [reason["code"] for reason in row.get("reasons", [])] for name, row in rows.items()}  # type: ignore[attr-defined]  # lists, by the format
     assert told == {"one": [], "huge": ["item.too-big"], "none": ["order.empty"], "bad": ["size.out-of-range"],
                     "lost": ["order.catalogue-unknown"]}
 

@@ -21,7 +21,7 @@ def codes(*placements: Placement, carton: Carton = CARTON, rules: Rules | None =
 
 
 def moved(at: int, **changes: object) -> tuple[Placement, ...]:
-    other = replace(GOOD[at], **changes)  # type: ignore[arg-type]
+    other = replace(GOOD[at], **changes)  # type: ignore[arg-type]  # a field by name
     return (*GOOD[:at], other, *GOOD[at + 1:])
 
 
@@ -55,7 +55,7 @@ def test_weight_fill_stock_load_and_fragile_are_checked() -> None:
 
 
 def test_load_is_passed_down_by_contact_area() -> None:
-    """`top` weighs 600 g and carries 100 g: each base carries half, 350 g, within its 500 g; at 340 g it is too much."""
+    """`top` weighs 600 g and carries 100 g: each base carries half, 350 g; a limit one gram lower is broken."""
     tight = tuple(replace(item, max_load_g=349) if item.sku == "base" else item for item in ITEMS)
     packed = [PackedCarton(CARTON, GOOD, 0)]
     assert {reason.code for reason in faults(packed, tight, Rules())} == {"item.load"}

@@ -6,17 +6,18 @@ from dataclasses import replace
 
 import pytest
 
+from agent.packing.brackets import Closing, bracket, closing, dim_weight_g
 from agent.packing.doubt import (
     LADDER,
     Alertness,
     Finding,
     Mistake,
     Shelf,
-    bracket,
     judge,
     vouching,
     weigh_up,
 )
+from agent.packing.model import Carton, PackedCarton, Placement
 from agent.packing.weights import (
     CONSTANT,
     FILL,
@@ -26,6 +27,7 @@ from agent.packing.weights import (
     UnknownError,
     Weight,
     carton_key,
+    contents_of,
     expected,
     first_sight,
     first_tare,
@@ -170,6 +172,29 @@ def test_a_label_waits_only_when_the_interval_crosses_a_bracket() -> None:
     near = bracket(hope, (500, 1000, 1190, 2000))
     assert (near.top_g, near.wait) == (1190, True)
     assert bracket(hope, (500, 1000)).wait
+
+
+def test_dimensional_weight_can_decide_the_bracket_without_waiting() -> None:
+    hope = expected(known(A=1000.0), contents(A=1))
+    assert dim_weight_g((306, 206, 162), 5000) == 2043
+    bulky = bracket(hope, (500, 1000, 1190, 2000, 5000), dim_weight_g((306, 206, 162), 5000))
+    assert (bulky.top_g, bulky.wait) == (5000, False)
+
+
+def test_a_label_made_before_packing_is_verified_or_reissued() -> None:
+    tops = (500, 1000, 2000)
+    told = bracket(expected(known(A=1000.0), contents(A=1)), tops)
+    assert closing(told, tops, 1900, 0, same_carton=True) is Closing.VERIFIED
+    assert closing(told, tops, 2001, 0, same_carton=True) is Closing.REISSUE
+    assert closing(told, tops, 900, 0, same_carton=True) is Closing.REISSUE
+    assert closing(told, tops, 1900, 0, same_carton=False) is Closing.REISSUE
+
+
+def test_a_packed_carton_gives_its_contents() -> None:
+    carton = Carton("C", (200, 100, 100), (206, 106, 112), 90, 9000, 400)
+    packed = PackedCarton(carton, (Placement("A", (0, 0, 0), (100, 100, 100)),
+                                   Placement("A", (100, 0, 0), (50, 100, 100))), 500)
+    assert contents_of(packed) == Contents({"A": 2}, "C", 0.5)
 
 
 def test_beliefs_start_as_plain_values() -> None:
