@@ -36,6 +36,8 @@ log = logging.getLogger("packbench.oms")
 
 Json = dict[str, Any]
 RECEIPTS_A_MESSAGE = 100
+SSCC_PREFIX = "34012345"  # extension digit and a company prefix for examples
+SSCC_BLOCK = 500
 BATCH = 200
 ENDS = ("packed", "cancelled", "expired", "rejected")
 SCHEMA = """
@@ -44,6 +46,7 @@ CREATE TABLE IF NOT EXISTS jobs (job TEXT PRIMARY KEY, rev INTEGER, station TEXT
 CREATE TABLE IF NOT EXISTS events (id TEXT PRIMARY KEY, station TEXT, kind TEXT, key TEXT, body TEXT,
     copies INTEGER DEFAULT 1) STRICT;
 CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, kind TEXT, id TEXT, sha256 TEXT, data TEXT) STRICT;
+CREATE TABLE IF NOT EXISTS leases (block INTEGER PRIMARY KEY AUTOINCREMENT, store TEXT, first TEXT) STRICT;
 CREATE TABLE IF NOT EXISTS conflicts (key TEXT, id TEXT, data TEXT) STRICT;
 CREATE VIEW IF NOT EXISTS stock AS
     SELECT data ->> 'sku' AS sku, sum(data ->> 'qty') AS moved FROM facts WHERE kind = 'inventory' GROUP BY 1;
@@ -53,6 +56,13 @@ CREATE VIEW IF NOT EXISTS stock AS
 @dataclass(frozen=True, slots=True)
 class Assign:
     """Give this job to its station."""
+
+    job: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Offer this job to every station of its site; the first claim gets it."""
 
     job: Json
 
@@ -94,6 +104,7 @@ class ReferenceOms:
 
     def start(self, timeout_s: float = 10.0) -> None:
         """Connect and begin; raises TimeoutError when the broker can't be reached in time."""
+        self._open().close()
         self._thread.start()
         self._client.connect_async(self._url.hostname or "", self._url.port or 1883, 30, clean_start=False,
                                    properties=_session())
@@ -113,6 +124,10 @@ class ReferenceOms:
     def assign(self, job: Json) -> None:
         """Give a job to its station: on our disk first, then on the wire."""
         self._inbox.put(Assign(job))
+
+    def offer(self, job: Json) -> None:
+        """Offer a job (without a station) to its site; call it again while nobody has it."""
+        self._inbox.put(Offer(job))
 
     def cancel(self, job: str, rev: int) -> None:
         """Take a job back."""
@@ -155,19 +170,23 @@ class ReferenceOms:
     def _send(self, station: str, leaf: str, body: Json) -> None:
         self._client.publish(f"pack/v1/st/{station}/{leaf}", json.dumps(body, ensure_ascii=False), qos=1)
 
-    # -- our own thread: the only one that touches the database -------------------------------------------------
-
-    def _work(self) -> None:
+    def _open(self) -> sqlite3.Connection:
         db = sqlite3.connect(self._database, isolation_level=None)
         db.execute("PRAGMA journal_mode=WAL")
         db.executescript(SCHEMA)
+        return db
+
+    # -- our own thread: the only one that touches the database -------------------------------------------------
+
+    def _work(self) -> None:
+        db = self._open()
         going_on = True
         while going_on:
             batch = [self._inbox.get()]
             while len(batch) < BATCH and not self._inbox.empty():
                 batch.append(self._inbox.get())
             messages = [one for one in batch if isinstance(one, mqtt.MQTTMessage)]
-            orders = [one for one in batch if isinstance(one, Assign | Cancel)]
+            orders = [one for one in batch if isinstance(one, Assign | Cancel | Offer)]
             going_on = None not in batch
             db.execute("BEGIN IMMEDIATE")
             facts = [_book(db, message) for message in messages if "/evt/" in message.topic]
@@ -181,6 +200,9 @@ class ReferenceOms:
                 self._give_receipts(messages)
             for order in orders:
                 self._carry_out(order, db)
+            for fact in facts:
+                if fact is not None:
+                    self._grant(db, *fact)
             for message in messages:
                 if message.topic.endswith("/sync/req"):
                     self._answer_sync(db, message)
@@ -199,14 +221,32 @@ class ReferenceOms:
             for start in range(0, len(known), RECEIPTS_A_MESSAGE):
                 self._send(station, "rcpt", {"ids": known[start:start + RECEIPTS_A_MESSAGE]})
 
-    def _carry_out(self, order: Assign | Cancel, db: sqlite3.Connection) -> None:
+    def _carry_out(self, order: Assign | Cancel | Offer, db: sqlite3.Connection) -> None:
         match order:
             case Assign(job=job):
                 self._send(job["station"], "job/assign", job)
+            case Offer(job=job):
+                offer = {name: job[name] for name in ("job", "rev", "site", "order")}  # no address: everybody reads it
+                self._client.publish(f"pack/v1/site/{job['site']}/job/offer", json.dumps(offer), qos=1)
             case Cancel(job=job, rev=rev):
                 (station,) = db.execute("SELECT station FROM jobs WHERE job=?", (job,)).fetchone() or ("",)
                 if station:
                     self._send(station, "job/cancel", {"job": job, "rev": rev})
+
+    def _grant(self, db: sqlite3.Connection, station: str, kind: str, data: Json) -> None:
+        """Answer what a station asks for: an offered job to the first who claims it, serial numbers to a store."""
+        if kind == "claim":
+            row = db.execute("UPDATE jobs SET station=?, body=json_set(body, '$.station', ?) WHERE job=? AND station=''"
+                             " RETURNING body", (station, station, data["job"])).fetchone()
+            if row is not None:
+                self._send(station, "job/assign", json.loads(row[0]))
+        if kind == "sscc-wanted":
+            block = db.execute("INSERT INTO leases (store, first) VALUES (?, '') RETURNING block",
+                               (data["store"],)).fetchone()[0]
+            first = f"{SSCC_PREFIX}{block * SSCC_BLOCK:0{17 - len(SSCC_PREFIX)}d}"
+            db.execute("UPDATE leases SET first=? WHERE block=?", (first, block))
+            self._send(station, "job/sscc", {"block": f"L-{block}", "store": data["store"], "first": first,
+                                             "count": SSCC_BLOCK})
 
     def _answer_sync(self, db: sqlite3.Connection, message: mqtt.MQTTMessage) -> None:
         """Send again what the station lacks of our open jobs, and the cancels that it missed."""
@@ -278,13 +318,16 @@ def _advance(db: sqlite3.Connection, event: Json, data: Json) -> None:
                 event["data"]["at"]["seq"]))
 
 
-def _note(db: sqlite3.Connection, order: Assign | Cancel) -> None:
+def _note(db: sqlite3.Connection, order: Assign | Cancel | Offer) -> None:
     """Write down what we are about to send."""
     match order:
         case Assign(job=job):
             db.execute("INSERT INTO jobs (job, rev, station, body, wanted) VALUES (?,?,?,?,'packed') ON CONFLICT (job)"
                        " DO UPDATE SET rev=excluded.rev, station=excluded.station, body=excluded.body",
                        (job["job"], job["rev"], job["station"], json.dumps(job, ensure_ascii=False)))
+        case Offer(job=job):
+            db.execute("INSERT OR IGNORE INTO jobs (job, rev, station, body, wanted) VALUES (?,?,'',?,'packed')",
+                       (job["job"], job["rev"], json.dumps(job, ensure_ascii=False)))
         case Cancel(job=job, rev=rev):
             db.execute("UPDATE jobs SET wanted='cancelled', rev=max(rev, ?) WHERE job=?", (rev, job))
 

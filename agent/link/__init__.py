@@ -37,6 +37,7 @@ log = logging.getLogger("packbench.link")
 
 FIRST_WAIT_S = 1.0
 LAST_WAIT_S = 60.0
+FLAP_WAIT_S = 8.0  # after a connection that worked, however short: the broker is there
 STEADY_S = 30.0  # a connection that lived for so long was a good one: the next wait is short again
 DEAF_S = 120.0  # looking up a name can block for half a minute for each of the resolver's servers
 SESSIONS_PER_BOOT = 1_000_000
@@ -167,12 +168,13 @@ class Link:
             try:
                 self._connect_once()
             except LinkError as error:
+                worked = self._connection is not None and self._connection.worked
                 self._connection = None
                 if self._leaving or self._stopping.is_set():
                     return
                 self._tell_down(error)
-                if time.monotonic() - began_s > STEADY_S:
-                    wait_s = FIRST_WAIT_S
+                if worked:
+                    wait_s = FIRST_WAIT_S if time.monotonic() - began_s > STEADY_S else min(wait_s, FLAP_WAIT_S)
                 if error.code == "link.client-id-twice":
                     wait_s = LAST_WAIT_S
             # Jitter, so that a whole fleet does not come back in the same second; never faster than once a second.

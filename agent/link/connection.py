@@ -56,6 +56,7 @@ class Connection:
         self.session = session
         self.version = version
         self.up = False
+        self.worked = False
         self.answered = False
         self.published = 0
         self.acked = 0
@@ -160,7 +161,7 @@ class Connection:
             self._end = LinkError("link.subscribe-denied", f"the broker denies {', '.join(denied)}.",
                                   "Give the station the right to read its own topics.")
             return
-        self.up = True
+        self.up = self.worked = True
         self._inbox(("up", self.generation, Broker(self.version, self._present, self.window, self.max_bytes)))
 
     def _on_disconnect(self, _client: mqtt.Client, _user: object, flags: mqtt.DisconnectFlags,

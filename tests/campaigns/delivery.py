@@ -94,7 +94,7 @@ def run(jobs: int, kills: int, rate: float, *, per_second: float = 400.0, show: 
             oms.assign(job(number))
             time.sleep(max(0.0, began_s + number / per_second - time.monotonic()))
         until_s = time.monotonic() + 60 + jobs / 20 + kills * 3
-        while time.monotonic() < until_s and not _calm(directory, jobs):
+        while time.monotonic() < until_s and not is_calm(directory, jobs):
             time.sleep(0.5)
         took_s = time.monotonic() - began_s
         with contextlib.suppress(ProcessLookupError):
@@ -114,7 +114,7 @@ def _children(pid: int) -> list[int]:
     return []
 
 
-def _calm(directory: Path, jobs: int) -> bool:
+def is_calm(directory: Path, jobs: int) -> bool:
     """True when the OMS has an end of every job and the station owes nothing."""
     with contextlib.closing(sqlite3.connect(directory / "oms.db")) as db:
         (ended,) = db.execute("SELECT count(*) FROM jobs WHERE state IN ('packed','cancelled','rejected')").fetchone()
