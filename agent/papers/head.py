@@ -116,12 +116,17 @@ def draw_field(
     left: int,
     top: int,
     width: int,
-    size_pt: float = _VALUE_PT,
+    most_lines: int = 0,
 ) -> int:
-    """Draw a titled field, its value wrapped as often as it needs; return the bottom. Empty values draw nothing."""
+    """Draw a titled field, its value wrapped; return the bottom. Empty values draw nothing.
+
+    More than `most_lines` (0 is no limit) end with an ellipsis and a warning.
+    """
     if not value:
         return top
-    block = setter.block(value, size_pt, width)
+    block = setter.block(value, _VALUE_PT, width, max_lines=most_lines)
+    if block.cut:
+        setter.warn("paper.text-cut", f"{title}: {value!r} is too long and was cut.")
     caption = setter.block(both(setter.language, title), _TITLE_PT, width, weight="regular")
     top = sheet.text(caption, left, top, width, align="right" if block.rtl else "left")
     return sheet.text(block, left, top + 5, width) + GAP

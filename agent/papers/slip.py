@@ -33,6 +33,7 @@ _PAGE_LENGTH = dots(300)
 _NARROWEST = 554
 _QUANTITY_W, _TICK = dots(10.5), 52
 _TOTALS_H, _RETURNS_MODULE = 180, 6
+_ROOMY_MM, _ONE_LINE = 150, 26
 _ROW_GAP = 11
 
 
@@ -97,7 +98,9 @@ def _row(item: Item, setter: Typesetter, width: int, *, compact: bool) -> _Row:
     room = width - 2 * MARGIN - _QUANTITY_W - _TICK - 2 * GAP
     language = language_tag(item.language) if item.language else ""
     name = setter.drawable(item.name, "item name", "name", language) or setter.drawable(item.sku, "SKU", "name") or "?"
-    numbers = " · ".join(text for text in (setter.drawable(item.sku, "SKU", "name"), item.gtin) if text)
+    numbers = " · ".join(
+        text for text in (setter.drawable(each, "SKU", "name") for each in (item.sku, item.gtin)) if text
+    )
     quantity = must_fit(
         setter.fit([str(item.quantity)], (9, 14), _QUANTITY_W - GAP, 100), "quantity", str(item.quantity)
     )
@@ -123,7 +126,8 @@ class _Pages:
         y = MARGIN
         if content.duplicate:
             y = draw_band(sheet, setter, duplicate_words(content.language), 0, y, sheet.width) + GAP
-        for flag in content.flags if number == 1 else ():
+        flags = content.flags if number == 1 else ()
+        for flag in flags if self._roomy else (" · ".join(flags),) if flags else ():
             y = draw_band(sheet, setter, flag, 0, y, sheet.width) + GAP
         mark = content.mark if number == 1 else f"{content.mark}.{number}"
         y, self._stamp = draw_head(
@@ -133,6 +137,16 @@ class _Pages:
         self._y = self._facts(y + GAP) if number == 1 else self._order_only(y + GAP)
         if table:
             self._table_head()
+        if self._y > self._limit:
+            raise PaperError(
+                "paper.media-mismatch",
+                f"A slip with all this on top does not fit on {self._media.name}.",
+                "Load 62 mm endless, or send slips to another printer.",
+            )
+
+    @property
+    def _roomy(self) -> bool:
+        return self._limit > dots(_ROOMY_MM)
 
     def _order_only(self, y: int) -> int:
         order = self._setter.drawable(self._content.order or self._content.job, "order", "refuse")
@@ -151,10 +165,16 @@ class _Pages:
         date = setter.drawable(content.date, "date", "name")
         below = draw_field(sheet, setter, "order", order, MARGIN, y, column if date else width)
         y = max(below, draw_field(sheet, setter, "date", date, MARGIN + column + GAP, y, width - column - GAP))
-        who = ", ".join(setter.drawable(line, "ship-to", "name") for line in content.ship_to if line)
-        y = draw_field(sheet, setter, "ship_to", who, MARGIN, y, width)
+        most = 2 if self._roomy else 1
+        name, *place = [setter.drawable(line, "ship-to", "name") for line in content.ship_to] or [""]
+        if sum(map(len, place)) + len(name) < _ONE_LINE:
+            name, place = ", ".join(part for part in (name, *place) if part), []
+        y = draw_field(sheet, setter, "ship_to", name, MARGIN, y, width, most)
+        if any(place):
+            where = setter.block(", ".join(part for part in place if part), 10, width, max_lines=most)
+            y = sheet.text(where, MARGIN, y - GAP + 6, width) + GAP
         carrier = " ".join(text for text in (content.carrier, content.service) if text)
-        return draw_field(sheet, setter, "carrier", setter.drawable(carrier, "carrier", "name"), MARGIN, y, width)
+        return draw_field(sheet, setter, "carrier", setter.drawable(carrier, "carrier", "name"), MARGIN, y, width, most)
 
     def _table_head(self) -> None:
         if not self._content.items:

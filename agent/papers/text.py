@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _STRIPPED = {*range(0x200E, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x061C, 0xFEFF, 0x00AD, 0x2060}
 ZWSP, ZWNJ, ZWJ = "\u200b", "\u200c", "\u200d"
 _BLANKS = frozenset("\t\n\r\v\f\u2028\u2029\u3000 ")
-_VIRAMA, _WORD = 9, 3
+_VIRAMA, _WORD, _LONGEST = 9, 3, 16
 _NO_START = frozenset(
     "、。，．・：；？！）］｝〕〉》」』】ー々〻ゝゞヽヾぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ％゛゜”’…‥"
     ",.:;?!)]}%°"
@@ -78,7 +78,7 @@ def clusters(text: str) -> list[str]:
             or last[-1] == ZWJ
             or (unicodedata.combining(last[-1]) == _VIRAMA and unicodedata.category(character) == "Lo")
         )
-        if joins and last != " ":
+        if joins and last != " " and len(last) < _LONGEST:
             found[-1] += character
         else:
             found.append(character)

@@ -178,6 +178,21 @@ def test_a_parcel_that_waits_for_its_label_gets_a_slip_that_says_so() -> None:
         paper_of(PageOrder(waiting.page, order.job, None, ()), media("62"))
 
 
+@pytest.mark.parametrize(
+    "text", ["x" * 256, "W" * 256, "ि" * 256, "北" * 256, "ab\tc" * 60, "A-" * 128, "ش" * 256, "( " * 128]
+)
+def test_fields_as_long_as_the_contract_allows_are_cut_with_a_warning_or_refused_and_never_collide(text: str) -> None:
+    ship_to = {"name": text, "country": "DE", "city": text, "lines": [text]}
+    items = [{"sku": text[:128], "name": text * 4, "qty": 9_999, "barcodes": [text[:128]]}]
+    changes = {"ship_to": ship_to, "items": items, "carrier": text, "service": text, "lang": "de", "papers": []}
+    slip_order, label_order = orders(**changes)
+    paper = paper_of(slip_order, media("62"))
+    verify(paper)
+    assert any(warning.code == "paper.text-cut" for warning in paper.warnings)
+    with pytest.raises(PaperError, match=r"paper\.address-too-long"):
+        paper_of(label_order, media("62x100"))
+
+
 def test_every_paper_of_a_preview_verifies() -> None:
     for order, name in preview(job(papers=[]), 1):
         verify(paper_of(order, media(name)))
