@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from firmware_config.settings import Settings
 
 MIB = 1 << 20
+# As in systemd/packbench.service; systemd starts no unit with a group that is not there.
+UNIT_GROUPS = ("dialout", "video", "lp", "input", "gpio", "spi")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +118,16 @@ def clock(root: Path) -> Iterator[Finding]:
 
 
 def groups(root: Path) -> Iterator[Finding]:
-    """Yield whether this user may speak to the agent and its devices."""
-    if "packbench:" not in _text(root / "etc/group"):
+    """Yield whether this user may speak to the agent, and whether the groups of its unit are there."""
+    known = {line.partition(":")[0] for line in _text(root / "etc/group").splitlines()}
+    if "packbench" not in known:
         yield Finding("user.missing", "warn", "packbench is not installed as a service: it has no group.",
                       "make install, as root, in the checkout.")
         return
+    absent = [group for group in UNIT_GROUPS if group not in known]
+    if absent:
+        yield Finding("user.unit-groups", "bad", f"the groups {', '.join(absent)} are missing: the unit does not start.",
+                      "sudo systemd-sysusers packbench.conf")
     mine = {_group_name(number) for number in os.getgroups()}
     if os.geteuid() != 0 and "packbench" not in mine:
         yield Finding("user.group", "bad", "you are not in the group packbench.",

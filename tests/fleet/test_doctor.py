@@ -38,6 +38,7 @@ THROTTLED = "sys/devices/platform/soc/soc:firmware/get_throttled"
     ("run/cups/cups.sock", "", "printer.cups", "warn"),
     ("proc/device-tree/model", "Raspberry Pi 5 Model B\0", "pins.lgpio", "bad"),
     ("etc/group", "root:x:0:\n", "user.missing", "warn"),
+    ("etc/group", "packbench:x:990:\nvideo:x:44:\n", "user.unit-groups", "bad"),
     ("usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc", "", "fonts.fonts-noto-cjk", "ok"),
     ("etc/hostname", "station", "fonts.fonts-noto-cjk", "bad"),
 ])

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from agent.fleet.doctor import UNIT_GROUPS
+
 SYSTEMD = Path(__file__).resolve().parents[2] / "systemd"
 BOOT = SYSTEMD.parent / "firmware_config" / "boot"
 UNITS = ("packbench.service", "packbench-upgrade.path", "packbench-upgrade.service")
@@ -75,6 +77,7 @@ def test_user_groups_and_folders_are_made(tmp_path: Path) -> None:
     service = (SYSTEMD / "packbench.service").read_text(encoding="utf-8")
     wanted = next(line for line in service.splitlines() if line.startswith("SupplementaryGroups=")).partition("=")[2]
     assert [group for group in wanted.split() if f"{group}:" not in groups] == []
+    assert wanted.split() == list(UNIT_GROUPS)
 
 
 @needs_dtc
