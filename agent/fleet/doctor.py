@@ -126,7 +126,7 @@ def groups(root: Path) -> Iterator[Finding]:
         return
     absent = [group for group in UNIT_GROUPS if group not in known]
     if absent:
-        yield Finding("user.unit-groups", "bad", f"the groups {', '.join(absent)} are missing: the unit does not start.",
+        yield Finding("user.unit-groups", "bad", f"there is no group {absent[0]}: the unit does not start.",
                       "sudo systemd-sysusers packbench.conf")
     mine = {_group_name(number) for number in os.getgroups()}
     if os.geteuid() != 0 and "packbench" not in mine:
