@@ -1,0 +1,216 @@
+"""`packbench calibrate scale`: the dialogue at the terminal, or one JSON line a step."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, get_args
+
+import click
+
+from agent.devices import DeviceError
+from agent.devices.scales import Driver
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from calibration.masses import Reference
+    from calibration.record import Folder, ScaleRecord
+    from calibration.session import Plan, Said, Session
+    from firmware_config.calibration import ScaleCalibration
+
+SHARE_OF_FULL_SCALE = 8.6 / 16.797 * 0x7FFFFF
+"""Counts at capacity of a cell with 2 mV/V on a 4.3 V supply, gain 128: what recognises masses the first time."""
+LARGE_CHANGE = 0.01
+MARKS = {"do": ">", "done": "ok", "wrong-load": "?", "refused": "!", "precheck": "pre-check", "result": "=>"}
+
+
+@dataclass
+class Options:
+    """What the technician said on the command line."""
+
+    replay: Path | None
+    driver: Driver
+    path: str
+    rate: float
+    capacity: float
+    division: float
+    directory: Path
+    technician: str
+    station: str
+    cell: str
+    new_cell: bool
+    override: str
+    force: str
+    yes: bool
+    as_json: bool
+    taken: list[tuple[float, int]] = field(default_factory=list)
+
+
+@click.command()
+@click.option("--mass", "words", multiple=True, metavar="5kg:M1", help="A reference mass; once for each.")
+@click.option("--set", "mass_file", type=click.Path(path_type=Path), help="Or a TOML file of [[mass]] tables.")
+@click.option("--directory", type=click.Path(path_type=Path), default=Path("/var/lib/packbench/calibration"),
+              show_default=True, help="Where scale.json and the records are.")
+@click.option("--capacity", type=click.FloatRange(100.0, 1e6), default=30_000.0, show_default=True, help="Grams.")
+@click.option("--division", type=float, help="Scale interval in grams; capacity / 3000 when not given.")
+@click.option("--rate", type=float, default=80.0, show_default=True, help="Samples a second.")
+@click.option("--driver", type=click.Choice(get_args(Driver)), default="spi", show_default=True)
+@click.option("--path", default="", help="The driver's SPI device, bench folder or recording.")
+@click.option("--replay", type=click.Path(path_type=Path), help="Run the dialogue from recorded counts (CSV).")
+@click.option("--technician", default="", help="Who does it; goes on the record.")
+@click.option("--station", default="", help="Which station and where; goes on the record.")
+@click.option("--cell", default="", help="The load cell's serial number.")
+@click.option("--new-cell", is_flag=True, help="The load cell was exchanged.")
+@click.option("--override", default="", metavar="REASON", help="Use a mass whose certificate ran out, and say why.")
+@click.option("--force", default="", metavar="REASON", help="Accept a change of the span above 1 %, and say why.")
+@click.option("--yes", is_flag=True, help="Give the last yes beforehand.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a step; the default without a terminal.")
+def scale(words: tuple[str, ...], mass_file: Path | None, division: float | None, **rest: object) -> None:
+    """Zero, span, corners and repeatability of the load cell. Not legal for trade.
+
+    The masses come and go by hand; the scale sees them, nobody presses Enter. Nothing changes until the last yes. Exit
+    status 1 when it was refused or not accepted, 3 when the scale failed.
+    """
+    options = Options(division=division or float(str(rest["capacity"])) / 3000.0, **rest)  # type: ignore[arg-type]  # click checked them
+    options.as_json = options.as_json or not sys.stdout.isatty()
+    from calibration.record import Folder
+
+    folder = Folder(options.directory)
+    try:
+        masses = _masses(words, mass_file, options)
+        records = folder.records()
+        _refuse_other_cell(records, options)
+        old = folder.current
+        plan = _plan(masses, options, old)
+    except DeviceError as error:
+        _stop(error, 2)
+    from calibration.session import Session
+
+    session = Session(plan)
+    try:
+        _converse(session, options)
+    except KeyboardInterrupt:
+        _stop(DeviceError("calibration.aborted", "stopped by Ctrl-C.", "The old calibration is still in force."), 1)
+    except DeviceError as error:
+        _stop(error, 1)
+    _close(session, folder, masses, options, old, len(records) + 1)
+
+
+def _masses(words: tuple[str, ...], mass_file: Path | None, options: Options) -> list[Reference]:
+    from calibration.masses import from_words, read_set, refuse_unfit
+
+    masses = (read_set(mass_file) if mass_file is not None else []) + from_words(words)
+    refuse_unfit(masses, max_g=options.capacity, e_g=options.division, today=datetime.now(UTC).date(),
+                 override=options.override)
+    return masses
+
+
+def _refuse_other_cell(records: list[ScaleRecord], options: Options) -> None:
+    if records and options.cell and records[-1].cell and records[-1].cell != options.cell and not options.new_cell:
+        raise DeviceError("calibration.other-cell",
+                          f"the last record is of cell {records[-1].cell}, not {options.cell}.",
+                          "Check the number, or give --new-cell when it was exchanged.")
+
+
+def _plan(masses: list[Reference], options: Options, old: ScaleCalibration | None) -> Plan:
+    from calibration.session import plan_for
+    from firmware_config.scale import ScaleSettings
+
+    settings = ScaleSettings(rate_sps=options.rate, capacity_g=options.capacity, division_g=options.division)
+    problems = settings.problems()
+    if problems:
+        raise DeviceError("scale.bad-settings", " ".join(f"{key}: {text}" for key, text in problems), "")
+    known = old is not None and not options.new_cell
+    span = abs(old.counts_per_gram) if old is not None and known else SHARE_OF_FULL_SCALE / options.capacity
+    return plan_for(masses, settings, span)
+
+
+def _converse(session: Session, options: Options) -> None:
+    at_s = 0.0
+    for at_s, counts in _conversions(options):
+        options.taken.append((at_s, counts))
+        for said in session.feed(at_s, counts):
+            _say(said, session, options)
+        if session.over:
+            return
+    for said in session.end(at_s):
+        _say(said, session, options)
+
+
+def _conversions(options: Options) -> Iterator[tuple[float, int]]:
+    if options.replay is not None:
+        from agent.devices.trace import read_trace
+
+        trace = read_trace(options.replay)
+        if trace.unit != "counts":
+            raise DeviceError("calibration.not-counts", f"{options.replay} holds grams.", "Record counts.")
+        yield from zip(trace.at_s, (round(code) for code in trace.values), strict=True)
+        return
+    from agent.devices.scales import open_scale
+
+    device = open_scale(options.driver, options.path, time.monotonic, time.sleep)
+    try:
+        while True:
+            yield from ((sample.at_s, sample.counts) for sample in device.read(0.5))
+    finally:
+        device.close()
+
+
+def _say(said: Said, session: Session, options: Options) -> None:
+    if options.as_json:
+        click.echo(json.dumps(asdict(said)))
+        return
+    done, steps = session.progress
+    code = f"  ({said.code})" if said.what == "refused" else ""
+    click.echo(f"[{done}/{steps}] {MARKS[said.what]:9} {said.text}{code}")
+
+
+def _close(session: Session, folder: Folder, masses: list[Reference], options: Options,
+           old: ScaleCalibration | None, number: int) -> None:
+    from agent import __version__
+    from calibration.certificate import certificate
+    from calibration.record import ScaleRecord, as_found, calibration_of
+
+    result = session.result
+    if result is None:
+        sys.exit(1)
+    new = calibration_of(result.line, session.zero_counts, result)
+    change = new.counts_per_gram / old.counts_per_gram - 1.0 if old is not None else 0.0
+    _tell(options, "change", f"old {old.counts_per_gram if old else 0.0:.4f} new {new.counts_per_gram:.4f} counts/g "
+                             f"({100.0 * change:+.2f} %). Not legal for trade.")
+    if result.verdict == "FAIL":
+        sys.exit(3)
+    if abs(change) > LARGE_CHANGE and not options.force:
+        _stop(DeviceError("calibration.large-change", f"the span changes by {100.0 * change:+.2f} %.",
+                          "Find out why, then give --force with the reason. The old calibration is still in force."), 1)
+    if not options.yes and (options.as_json or not click.confirm("Accept the new calibration?", default=False)):
+        _tell(options, "kept", "not accepted: the old calibration is still in force")
+        sys.exit(1)
+    counts = "".join(f"{at_s:.5f},{code}\n" for at_s, code in options.taken).encode()
+    record = ScaleRecord(
+        number=number, previous=folder.last_hash, made=datetime.now(UTC), station=options.station,
+        technician=options.technician, cell=options.cell, capacity_g=options.capacity, division_g=options.division,
+        rate_sps=options.rate, software=__version__, masses=tuple(masses),
+        override="; ".join(reason for reason in (options.override, options.force) if reason), old=old,
+        as_found=as_found(old, result, session.row_counts, session.zero_counts) if old is not None else (),
+        as_left=result, new=new, counts_sha256=hashlib.sha256(counts).hexdigest())
+    try:
+        installed = folder.install(record, certificate(record))
+    except DeviceError as error:
+        _stop(error, 1)
+    _tell(options, "accepted", f"record {number:04}, SHA-256 {installed.record}")
+
+
+def _tell(options: Options, what: str, text: str) -> None:
+    click.echo(json.dumps({"what": what, "text": text}) if options.as_json else text)
+
+
+def _stop(error: DeviceError, status: int) -> NoReturn:
+    click.echo(f"{error.code}: {error.detail} {error.hint}", err=True)
+    sys.exit(status)
