@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Picture = NDArray[np.uint8]
 
 # What the model leaves out: boards are not quite flat, edges not quite straight, rounding differs from edge to edge.
-MODEL_MM = 0.55
+MODEL_MM = 0.65
 AGREE_MM = 3.0
 
 

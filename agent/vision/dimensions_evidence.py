@@ -28,14 +28,15 @@ COARSE = 4
 VALUES = np.arange(256) / 255.0
 LIGHT = (255.0 * VALUES ** 2.2).astype(np.float32)
 SLOPE = (1.0 / (2.2 * VALUES ** 1.2 + 0.02)).astype(np.float32)
-MARGIN_PX = 36
+MARGIN_PX = 48
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
     """The changed part of one frame. `left`, `top` is its place in the picture; all maps have its height and width.
 
-    `tensor`, `tensor_empty`: gradient products gxx gxy gyy over five channels, of the frame and of the empty platform.
+    `tensor`, `tensor_empty`: gradient products gxx gxy gyy over five channels, of the frame and of the empty platform;
+    `chroma`, `chroma_empty`: those of the two channels that shadows leave alone.
     `platform`: 0 ... 1, how likely a pixel shows the platform, lit or shaded. `certain_px` is the share of changed
     pixels. `noise` is the spread of a grey value.
     """
@@ -45,6 +46,8 @@ class Evidence:
     top: int
     tensor: Floats
     tensor_empty: Floats
+    chroma: Floats
+    chroma_empty: Floats
     platform: Floats
     grey: Picture
     grey_empty: Picture
@@ -76,7 +79,9 @@ def evidence(view: View, frame: Picture, empty: Picture) -> Evidence | None:
     noise = grain(frame)
     soft = cv2.GaussianBlur(part.astype(np.float32), (0, 0), 0.7)
     soft_empty = cv2.GaussianBlur(part_empty.astype(np.float32), (0, 0), 0.7)
-    return Evidence(view, left, top, tensor(part, soft, noise), tensor(part_empty, soft_empty, noise),
+    chroma, chroma_empty = chroma_tensor(soft, noise), chroma_tensor(soft_empty, noise)
+    return Evidence(view, left, top, light_tensor(part) + chroma, light_tensor(part_empty) + chroma_empty, chroma,
+                    chroma_empty,
                     platform_map(soft, soft_empty, gain, noise),
                     cv2.cvtColor(part, cv2.COLOR_BGR2GRAY), cv2.cvtColor(part_empty, cv2.COLOR_BGR2GRAY),
                     noise, border, gain)
@@ -123,31 +128,38 @@ def grain(frame: Picture) -> float:
     return float(max(0.5, 1.4826 * np.median(np.abs(across)) / 6 ** 0.5))
 
 
-def tensor(part: Picture, soft: Floats, noise: float) -> Floats:
-    """Return gxx, gxy, gyy (h x w x 3) summed over blue, green, red and two chroma channels.
+def light_tensor(part: Picture) -> Floats:
+    """Return gxx, gxy, gyy (h x w x 3) summed over blue, green and red.
 
     Lens and pixel blur light, not its sRGB value; between a bright and a dark surface the steepest value lies up to
-    half a pixel on the dark side. So slopes are those of light, scaled to values by the curve's slope there. Chroma,
-    the logarithm of a colour's ratio to green, does not change in a shadow and tells brown from grey where grey values
-    do not; in the dark it is only noise, and is damped.
+    half a pixel on the dark side. So slopes are those of light, scaled to values by the curve's slope there.
+    """
+    light = cv2.GaussianBlur(cv2.LUT(part, LIGHT), (0, 0), 0.7)
+    slope = cv2.LUT(cv2.GaussianBlur(part, (0, 0), 3.0), SLOPE)
+    return _products(light, slope)
+
+
+def chroma_tensor(soft: Floats, noise: float) -> Floats:
+    """Return gxx, gxy, gyy (h x w x 3) summed over two chroma channels.
+
+    Chroma, the logarithm of a colour's ratio to green, does not change in a shadow and tells brown from grey where grey
+    values do not; in the dark it is only noise, and is damped.
     """
     logs = cv2.log(soft + np.float32(PEDESTAL))
     green = logs[:, :, 1]
     trust = soft[:, :, 1] / (soft[:, :, 1] + np.float32(18.0 + 8 * noise)) * np.float32(90.0)
     chroma = cv2.merge([(logs[:, :, 2] - green) * trust, (logs[:, :, 0] - green) * trust])
-    chroma = cv2.GaussianBlur(chroma, (0, 0), 1.1)
-    light = cv2.GaussianBlur(cv2.LUT(part, LIGHT), (0, 0), 0.7)
-    slope = cv2.LUT(cv2.GaussianBlur(part, (0, 0), 3.0), SLOPE)
-    total = np.zeros((*soft.shape[:2], 3), np.float32)
-    for stack in (light, chroma):
-        across = cv2.Scharr(stack, cv2.CV_32F, 1, 0, scale=1 / 32)
-        down = cv2.Scharr(stack, cv2.CV_32F, 0, 1, scale=1 / 32)
-        if stack is light:
-            across, down = across * slope, down * slope
-        total[:, :, 0] += (across * across).sum(axis=2)
-        total[:, :, 1] += (across * down).sum(axis=2)
-        total[:, :, 2] += (down * down).sum(axis=2)
-    return total
+    return _products(cv2.GaussianBlur(chroma, (0, 0), 1.1), None)
+
+
+def _products(stack: Floats, scale: Floats | None) -> Floats:
+    """Gradient products summed over the channels of a picture."""
+    across = cv2.Scharr(stack, cv2.CV_32F, 1, 0, scale=1 / 32)
+    down = cv2.Scharr(stack, cv2.CV_32F, 0, 1, scale=1 / 32)
+    if scale is not None:
+        across, down = across * scale, down * scale
+    return np.asarray(np.stack([(across * across).sum(axis=2), (across * down).sum(axis=2),
+                                (down * down).sum(axis=2)], axis=2), np.float32)
 
 
 def platform_map(soft: Floats, soft_empty: Floats, gain: tuple[float, float, float], noise: float) -> Floats:

@@ -29,10 +29,11 @@ if TYPE_CHECKING:
 SCHEDULE = ((8.0, 4.5, 3), (5.0, 2.5, 3), (4.0, 1.8, 5))
 FINE = ((4.0, 1.8, 4),)
 STRONG = 5.0
+COLOURED, RISING = 1.5, 5.0
 
 # What stays unknown of a sample, alone and of a whole edge (pixels), and of the calibration.
-SAMPLE_PX, EDGE_PX = 0.27, 0.34
-CALIBRATION = (("turn", 2e-4, 3), ("move", 0.6, 3), ("focal", 6e-4, 1), ("centre", 0.4, 2))
+SAMPLE_PX, EDGE_PX = 0.32, 0.41
+CALIBRATION = (("turn", 2.3e-4, 3), ("move", 0.7, 3), ("focal", 7e-4, 1), ("centre", 0.5, 2))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,14 +85,37 @@ def across(seen: Evidence, points: Samples, reach_px: float) -> tuple[Points, Po
     offsets = np.arange(-reach_px, reach_px + 0.01, 0.5)
     x = (points.pixel[:, 0:1] + offsets * points.normal[:, 0:1] - seen.left).astype(np.float32)
     y = (points.pixel[:, 1:2] + offsets * points.normal[:, 1:2] - seen.top).astype(np.float32)
-    nx, ny = points.normal[:, 0:1], points.normal[:, 1:2]
-    strengths = []
-    for tensor in (seen.tensor, seen.tensor_empty):
-        found = cv2.remap(tensor, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
-        strengths.append(np.sqrt(np.maximum(found[:, :, 0] * nx * nx + 2 * found[:, :, 1] * nx * ny
-                                            + found[:, :, 2] * ny * ny, 0)))
-    before = np.where(points.outline[:, None], 0.9 * strengths[1], 0.0)
-    return offsets, np.asarray(np.maximum(strengths[0] - before, 0), float)
+    now, before = (_strength(tensor, x, y, points.normal) for tensor in (seen.tensor, seen.tensor_empty))
+    strength = np.maximum(now - np.where(points.outline[:, None], 0.9 * before, 0.0), 0)
+    foot = points.edge < 4
+    if foot.any():
+        # where light rises outwards at the foot, its steepest place is the shadow's end; colours say where the wall ends
+        now, before = (_strength(tensor, x[foot], y[foot], points.normal[foot])
+                       for tensor in (seen.chroma, seen.chroma_empty))
+        colour = np.maximum(now - 0.9 * before, 0)
+        rise = _grey(seen, points, 4.0)[foot] - _grey(seen, points, -3.0)[foot]
+        clear = np.zeros(len(colour), bool)
+        for edge in np.unique(points.edge[foot]):
+            row = points.edge[foot] == edge
+            clear[row] = np.median(colour[row].max(axis=1)) > COLOURED and np.median(rise[row]) > RISING
+        rows = np.nonzero(foot)[0][clear]
+        strength[rows] = 1.5 * colour[clear]
+    return offsets, np.asarray(strength, float)
+
+
+def _grey(seen: Evidence, points: Samples, out_px: float) -> Points:
+    """The grey value (n) that far outside each sample."""
+    place = (points.pixel + out_px * points.normal - (seen.left, seen.top)).astype(np.float32)
+    return np.asarray(cv2.remap(seen.grey, place[:, 0:1], place[:, 1:2], cv2.INTER_LINEAR,
+                                borderMode=cv2.BORDER_REPLICATE)[:, 0], float)
+
+
+def _strength(tensor: NDArray[np.float32], x: NDArray[np.float32], y: NDArray[np.float32], normal: Points) -> Points:
+    """The slope along each sample's normal (n x k) at map positions x, y (n x k)."""
+    found = cv2.remap(tensor, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+    nx, ny = normal[:, 0:1], normal[:, 1:2]
+    return np.asarray(np.sqrt(np.maximum(found[:, :, 0] * nx * nx + 2 * found[:, :, 1] * nx * ny
+                                         + found[:, :, 2] * ny * ny, 0)), float)
 
 
 def nearest(offsets: Points, strength: Points, spread_px: float) -> tuple[Points, Points]:

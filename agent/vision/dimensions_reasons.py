@@ -31,6 +31,7 @@ HINTS = {
     "dimensions.not-a-box": "This is not a box with straight edges. Measure it by hand.",
     "dimensions.partial": "The box is not wholly in view. Move it to the middle.",
     "dimensions.range-disagrees": "Range sensor and camera disagree about the height. Measure it by hand.",
+    "dimensions.same-colour": "The box looks like the platform. Put a mat of another colour under it.",
     "dimensions.uncertain": "The edges cannot be seen well enough. Turn the box or measure it by hand.",
     "dimensions.unsteady": "The box moved while it was measured. Let go of it.",
 }
@@ -44,7 +45,7 @@ HOLLOW = 0.22
 LOWEST_MM = 15.0
 RIVAL = 0.04
 RIVAL_MM = 4.0
-U95_MM = 4.5
+U95_MM = 5.3
 RANGE_MM = 30.0
 
 
@@ -63,14 +64,14 @@ def objection(views: Sequence[Evidence], found: Sequence[Answer], u95_mm: Points
         return "dimensions.partial"
     if max(mark.foreign for mark in best.marks) > FOREIGN:
         return "dimensions.foreign"
+    if max(mark.hollow for mark in best.marks) > HOLLOW and best.marks[0].support > SCORE and len(views) == 1:
+        return "dimensions.same-colour"
     if best.score < SCORE or max(mark.rms_px for mark in best.marks) > RMS_PX or best.box[5] < LOWEST_MM:
         return "dimensions.not-a-box"
     if max(mark.unexplained for mark in best.marks) > UNEXPLAINED:
         return "dimensions.foreign"
     # one wrong edge is a wrong size; a second camera leaves no room for one
     if min(mark.weakest for mark in best.marks) < (WEAKEST if len(views) == 1 else WEAKEST_OF_MANY):
-        return "dimensions.uncertain"
-    if len(views) == 1 and best.marks[0].hollow > HOLLOW:
         return "dimensions.uncertain"
     for other in found[1:]:
         if other.score > best.score - RIVAL and np.abs(other.sides - best.sides).max() > RIVAL_MM:

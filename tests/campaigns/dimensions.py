@@ -113,7 +113,7 @@ def line(kind: str, tally: Tally) -> str:
     ratio = np.median(tally.peer_mm) / max(float(np.median(worst)), 0.1) if tally.peer_mm else np.nan
     share = tally.measured / tally.measurable if tally.measurable else np.nan
     return (f"{kind:<10} {len(tally.cpu_s):>4} {share:>9.2f} {len(tally.worst_mm):>9} {np.percentile(worst, 95):>7.1f} "
-            f"{worst.max():>7.1f} {len(tally.wrong):>6} {np.mean(tally.covered or [np.nan]):>9.3f} "
+            f"{worst.max():>7.1f} {len(tally.wrong):>6} {np.mean(tally.covered) if tally.covered else np.nan:>9.3f} "
             f"{np.median(tally.cpu_s):>7.2f} {np.percentile(tally.cpu_s, 95):>7.2f} {ratio:>7.0f}")
 
 
