@@ -8,13 +8,14 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import threading
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 from agent.devices import DeviceError, Frame
 from agent.devices.newest import Newest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from io import BufferedReader
 
 START, END = (
     b"\xff\xd8",
@@ -153,7 +154,9 @@ def jpegs(stream: IO[bytes] | None) -> Iterator[bytes]:
     """Yield each whole JPEG of a stream; bytes between pictures are skipped. Ends with the stream."""
     rest = b""
     searched = 0
-    while stream is not None and (piece := stream.read1(PIECE)):  # type: ignore[attr-defined]
+    if stream is None:
+        return
+    while piece := cast("BufferedReader", stream).read1(PIECE):
         rest += piece
         while True:
             end = rest.find(END, searched)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import zxingcpp
 
+from agent.vision import barcodes_decoders
 from agent.vision.barcodes import read_codes
 from agent.vision.barcodes_symbologies import DEFAULT, formats_from_names
 from tests.campaigns.barcode_frames import Sheet, Shot, label, oblique, photograph, symbol
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
     from agent.vision.barcodes import Code
 
-EXACT = Shot(module_px=3.0, rotation_deg=0.0, tilt_deg=20.0, tilt_axis_deg=30.0, noise=3.0)
+EXACT = Shot(module_px=3.0, rotation_deg=0.0, tilt_deg=20.0, tilt_axis_deg=30.0, noise=3.0, size=(880, 860))
 
 
 def still() -> float:
@@ -29,7 +31,7 @@ def still() -> float:
 def frame(seed: int, shot: Shot | None = None, module_px: float = 3.2) -> tuple[NDArray[np.uint8], Sheet]:
     rng = np.random.default_rng(seed)
     sheet = label(rng)
-    return photograph(sheet, shot or oblique(rng, module_px), rng), sheet
+    return photograph(sheet, shot or replace(oblique(rng, module_px), size=(900, 900)), rng), sheet
 
 
 def accepted(codes: list[Code]) -> dict[str, Code]:
@@ -78,7 +80,7 @@ def test_a_code_has_the_bytes_and_the_identifier_of_its_symbol() -> None:
 
 
 def test_looks_stop_when_the_expected_codes_are_there_or_the_time_is_over() -> None:
-    picture, sheet = frame(11, Shot(rotation_deg=1, tilt_deg=0, tilt_axis_deg=0, module_px=4))
+    picture, sheet = frame(11, replace(EXACT, rotation_deg=1, tilt_deg=0))
     first = read_codes(picture, expect=[sheet.texts["gs1-128"]], budget_s=60, now=still)
     assert {code.stage for code in first} == {"fast"}
     hurried = read_codes(picture, expect=["not there"], budget_s=0.0, now=still)
@@ -143,12 +145,24 @@ def test_an_array_that_is_no_picture_is_a_clear_error() -> None:
         np.zeros(4, np.uint8),
     ):
         with pytest.raises(ValueError, match="picture"):
-            read_codes(wrong, now=still)  # type: ignore[arg-type]
+            read_codes(wrong, now=still)  # type: ignore[arg-type]  # the point of the test
 
 
 def test_noise_alone_gives_no_code() -> None:
     rng = np.random.default_rng(0)
-    noise = rng.integers(0, 256, (480, 640), np.uint8)
-    stripes = np.repeat(rng.integers(0, 2, (1, 640), np.uint8) * 255, 480, axis=0)
+    noise = rng.integers(0, 256, (300, 400), np.uint8)
+    stripes = np.repeat(rng.integers(0, 2, (1, 400), np.uint8) * 255, 300, axis=0)
     for picture in (noise, stripes):
         assert not accepted(read_codes(picture, budget_s=60, now=still))
+
+
+def test_without_the_second_reader_the_first_one_goes_on_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture, sheet = frame(11, replace(EXACT, rotation_deg=1, tilt_deg=0))
+    monkeypatch.setitem(sys.modules, "pyzbar", None)
+    barcodes_decoders._zbar.cache_clear()
+    try:
+        assert barcodes_decoders.zbar_is_missing()
+        assert set(accepted(read_codes(picture, budget_s=60, now=still))) == set(sheet.texts.values())
+    finally:
+        barcodes_decoders._zbar.cache_clear()
+        barcodes_decoders.zbar_is_missing.cache_clear()

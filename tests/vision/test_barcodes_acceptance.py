@@ -67,7 +67,10 @@ def test_the_check_digit_inside_a_gs1_128_counts(text: str, reason: str) -> None
 
 
 @pytest.mark.parametrize(("text", "ok"), [("15400141288763", True), ("15400141288764", False), ("216736", False)])
-def test_itf_of_14_digits_with_a_right_check_digit_is_a_carton_and_anything_else_a_piece(text: str, ok: bool) -> None:  # noqa: FBT001
+def test_itf_of_14_right_digits_is_a_carton_and_anything_else_a_piece(
+    text: str,
+    ok: bool,  # noqa: FBT001 (a parameter of the test)
+) -> None:
     itf = Read(text, text.encode(), "ITF", "]I0", HERE, "fast")
     assert (verdicts(itf)[text] == "") is ok
     assert verdicts(itf, formats=formats_from_names(["ITF"])) == {text: ""}

@@ -57,7 +57,7 @@ KINDS: dict[str, tuple[str, Callable[[Image.Image], Image.Image], dict[str, obje
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_code_is_read_from_each_kind_of_file(tmp_path: Path, kind: str) -> None:
     suffix, change, options = KINDS[kind]
-    change(code()).save(tmp_path / f"code{suffix}", **options)  # type: ignore[arg-type]
+    change(code()).save(tmp_path / f"code{suffix}", **options)  # type: ignore[arg-type]  # options of one kind of file
     assert texts(tmp_path / f"code{suffix}") == [TEXT]
 
 
