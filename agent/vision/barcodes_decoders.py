@@ -82,19 +82,10 @@ def read_zbar(view: View, formats: Collection[str]) -> list[Read]:
     zbar drops a leading FNC1, so its Code 128 has no identifier: GS1-128 and plain Code 128 cannot be told apart.
     """
     zbar = _zbar()
-    names = _ZBAR_NAMES if zbar else {}
-    wanted = (
-        [getattr(zbar.ZBarSymbol, zbar_name) for zbar_name, name in names.items() if name in formats] if zbar else []
-    )
-    if not wanted:
+    if zbar is None:
         return []
-    return list(_from_zbar(zbar.decode(view.pixels, symbols=wanted), view))
-
-
-@cache
-def zbar_is_missing() -> bool:
-    """Return whether the second reader is absent (no pyzbar, or no libzbar0)."""
-    return _zbar() is None
+    wanted = [getattr(zbar.ZBarSymbol, zbar_name) for zbar_name, name in _ZBAR_NAMES.items() if name in formats]
+    return list(_from_zbar(zbar.decode(view.pixels, symbols=wanted), view)) if wanted else []
 
 
 @cache
