@@ -52,6 +52,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "calibrate": ("agent.cli:calibrate", "Calibrate scale or camera; nothing changes until the last yes."),
     "contract": ("agent.cli.contract:contract", "Print the MQTT contract (AsyncAPI 3.0, JSON Schema)."),
     "store": ("agent.cli.store:group", "Check, salvage and export the station's database."),
+    "simulate-fleet": ("agent.cli.fleet_sim:simulate_fleet", "Many light stations on one broker: what a fleet costs."),
     "oms": ("agent.cli.oms:oms", "Run the small reference OMS against a broker and watch the facts."),
     "check": ("agent.cli:check", "Ten-second diagnosis of scale, camera, printer or broker."),
     "init": ("agent.cli.init:init", "Write a first station.toml, by asking or by flags."),
@@ -63,6 +64,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 calibrate = LazyGroup("calibrate", "Calibrate a device; nothing changes until the last yes.", {
     "scale": ("calibration.cli:scale", "Zero, span, corners and repeatability of the load cell."),
+    "check-weight": ("calibration.cli_check:check_weight", "Once a shift: one mass, and whether the scale drifts."),
     "camera": ("calibration.cli_camera:camera", "Lens, pose and background of a camera."),
 })
 check = LazyGroup("check", "Say how a device or the broker is, and what to do about it.", {

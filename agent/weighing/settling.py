@@ -18,6 +18,7 @@ BLOCK_S = 0.075
 HOLD_S = 0.20
 PREDICTED_S = 0.25
 PREDICTED_BLOCK_S = 0.05
+PREDICTED_LIMIT_D = 0.17
 SLOW_SPS = 30.0
 """Below this rate the converter's own filter has swallowed most of the ring."""
 SLOW_RING_S = 1.3
@@ -111,9 +112,8 @@ class Settling:
         if len(samples) < self._predicted_window:
             return None
         seen = stretch(samples[-self._predicted_window:], self._predicted_block, self._notches)
-        if seen is None or not self._quiet(seen):
-            return None
-        return seen.mean
+        limit_g = PREDICTED_LIMIT_D * self._d
+        return seen.mean if seen is not None and seen.sd <= limit_g and abs(seen.trend) <= 1.5 * limit_g else None
 
     def _notches_of(self, window: int) -> int:
         """Two; one where only seconds of a slow converter show a ring, and none in its short windows."""
