@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -122,7 +123,14 @@ def encode(symbol: Symbol, text: str) -> Encoded:
             f"{text!r} can't be printed as {symbol.value}: {error}.",
             "Shorten the text or ask for a QR code.",
         ) from error
-    content = text.replace("(", "").replace(")", "").encode() if symbol is Symbol.GS1_128 else text.encode()
+    # Where a GS1 element string needs FNC1 between elements (as 0x1D) is Zint's knowledge; the rest must be the text.
+    content = made.bytes if symbol is Symbol.GS1_128 else text.encode()
+    if symbol is Symbol.GS1_128 and content.replace(b"\x1d", b"") != re.sub(r"[()]", "", text).encode():
+        raise PaperError(
+            "paper.code-not-encodable",
+            f"{text!r} is no GS1 element string.",
+            "Write identifiers in brackets: (00)340123450000000017.",
+        )
     return Encoded(symbol, _IDENT[symbol], content, _modules(made, symbol))
 
 

@@ -22,7 +22,7 @@ Weight = Literal["bold", "regular"]
 
 FOLDERS = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"))
 # One sized CJK face costs 3 MB of memory, the others some tens of kB.
-_KEPT_BIG, _KEPT_SMALL, _BIG_BYTES = 8, 48, 4_000_000
+_KEPT_BIG, _KEPT_SMALL, _BIG_BYTES = 3, 48, 4_000_000
 _KEPT_ADVANCES = 20_000
 # The order of asking. Arabic, Thai, Hebrew and Devanagari are named so that they are found before rarer scripts.
 _LATIN = {"bold": "NotoSans-Bold.ttf", "regular": "NotoSans-Regular.ttf"}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from agent.papers.codes import Symbol
 from agent.papers.contents import Item, LabelContent, SlipContent, WaitingContent
 from agent.papers.fonts import Fonts
 from agent.papers.label import label
@@ -128,6 +129,7 @@ def label_content(order: PageOrder, paper: values.Paper, language: str) -> Label
         mark=order.page.mark,
         sscc=parcel.sscc,
         tracking=parcel.tracking,
+        tracking_symbol=Symbol(details.symbol) if details else Symbol.CODE128,
         parcel=int(parcel.id.rpartition("/")[2]),
         part=job.order.part,
         parts=job.order.of,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from agent.papers.page import Page
     from agent.papers.typeset import Block, Typesetter
 
-_BAR_HEIGHTS, _GOOD_SIZE, _SENDER_LINES = (150, 120, 96, 80, 64), 42, 3
+_BAR_HEIGHTS, _GOOD_SIZE, _SENDER_LINES = (150, 120, 96, 80, 64), 42, 4
 _DUPLICATE_W, _RIGHT_W, _BEHIND_CODE, _ROW_MODULE = 64, 300, 300, 4
 
 

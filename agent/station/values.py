@@ -74,9 +74,10 @@ class Item(Value, frozen=True, kw_only=True):
 
 
 class LabelContent(Value, frozen=True, kw_only=True):
-    """What our label template prints beside the address: carrier codes and words."""
+    """What our label template prints beside the address: carrier codes and words; `symbol` is the tracking number's."""
 
     tracking: Code | UnsetType = UNSET
+    symbol: Literal["code128", "gs1-128", "qr", "datamatrix"] = "code128"
     routing: Line = ""
     reference: Line = ""
     product: Line = ""

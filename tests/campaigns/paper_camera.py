@@ -17,6 +17,7 @@ from time import process_time
 import numpy as np
 import zxingcpp
 
+from agent.papers.contents import Address
 from agent.papers.fonts import Fonts
 from agent.papers.label import label
 from agent.papers.page import Page, media
@@ -42,7 +43,8 @@ def shown(seed: int, fonts: Fonts) -> tuple[Page, str, str]:
     if seed % 2 == 0:
         content = random_slip(seed, 4)
         return slip(content, media("62"), fonts).pages[0], content.mark, content.job
-    parcel = replace(random_label(seed), tracking="", sscc="340123450000000017")
+    parcel = replace(random_label(seed), tracking="", sscc="340123450000000017", sender=Address(()))
+    parcel = replace(parcel, recipient=replace(parcel.recipient, lines=parcel.recipient.lines[:4]))
     return label(parcel, media("62x100"), fonts).pages[0], parcel.mark, f"00{parcel.sscc}"
 
 

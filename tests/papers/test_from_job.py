@@ -70,6 +70,26 @@ def test_a_job_gives_a_slip_and_a_label_in_its_language_with_its_numbers() -> No
     assert any("0.92" in text for text in texts)  # 2 x 420 g + 80 g
 
 
+@pytest.mark.parametrize(
+    ("symbol", "tracking", "ident"),
+    [
+        ("code128", TRACKING, "]C0"),
+        ("qr", TRACKING, "]Q1"),
+        ("datamatrix", TRACKING, "]d1"),
+        ("gs1-128", "(420)97201(21)4711", "]C1"),
+    ],
+)
+def test_the_tracking_number_is_printed_in_the_symbology_that_the_job_names(
+    symbol: str, tracking: str, ident: str
+) -> None:
+    papers = [{"id": "label", "role": "label", "data": {"tracking": tracking, "symbol": symbol}}]
+    (order,) = orders(papers=papers)
+    paper = paper_of(order, media("103x164"))
+    verify(paper)
+    text = tracking.replace("(", "").replace(")", "").encode()
+    assert (ident, text) in {(code.ident, code.content.replace(b"\x1d", b"")) for code in paper.pages[0].codes}
+
+
 def test_slip_and_label_of_a_job_carry_the_same_pair_code() -> None:
     pairs = [
         {
