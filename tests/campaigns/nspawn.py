@@ -25,7 +25,10 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = "systemd,systemd-sysv,openssl,python3,python3-venv,libzbar0,libfribidi0,fonts-noto-core,fonts-noto-cjk"
 
 # Impatient, so that a campaign takes a minute: the unit's own values are 30 s and 20 s.
-DROP_IN = "[Service]\nTimeoutStartSec=3\nWatchdogSec=2\nRestartSec=0.2\n"
+DROP_INS = {
+    "packbench.service": "[Service]\nTimeoutStartSec=3\nWatchdogSec=2\nRestartSec=0.2\n",
+    "packbench-upgrade.service": "[Service]\nEnvironment=PACKBENCH_PATIENCE=8\n",
+}
 
 AGENT = """#!/usr/bin/python3
 import os, socket, sys, time
@@ -106,9 +109,10 @@ class Station:
         (tree / "src/dist/release.pub").write_bytes((self._releases.root / "etc/packbench/release.pub").read_bytes())
         (tree / "etc/packbench").mkdir(exist_ok=True)
         (tree / "etc/packbench/station.toml").write_text("# the stub agent reads nothing\n")
-        drop_in = tree / "etc/systemd/system/packbench.service.d/impatient.conf"
-        drop_in.parent.mkdir(exist_ok=True)
-        drop_in.write_text(DROP_IN)
+        for unit, text in DROP_INS.items():
+            drop_in = tree / f"etc/systemd/system/{unit}.d/impatient.conf"
+            drop_in.parent.mkdir(exist_ok=True)
+            drop_in.write_text(text)
         self.container = Container(tree)
 
     def release(self, version: str, behaviour: str) -> str:
@@ -171,6 +175,21 @@ def request(station: Station) -> int:
     return int(not good)
 
 
+def power_cut(station: Station) -> int:
+    """Cut the power while a release that never says a word is on trial; return 1 when the old one is not back."""
+    before, path = station.running(), station.release("2.95", "runs without a word")
+    station.container.run("sh", "-c", f"setsid /opt/packbench/pbctl install {path} >/dev/null 2>&1 & sleep 2")
+    on_trial = (station.tree / "opt/packbench/trial").exists()
+    station.container.close()
+    station.container = Container(station.tree)
+    began = time.monotonic()
+    while station.running() != before and time.monotonic() < began + 40:
+        time.sleep(0.3)
+    took_s, good = time.monotonic() - began, on_trial and station.running() == before
+    print(f"power cut in mid trial: {'the old release is back' if good else 'WRONG'} {took_s:.1f} s after the boot")
+    return int(not good)
+
+
 def random_kills(station: Station, kills: int, chance: random.Random) -> int:
     """Kill pbctl and the agent at random moments of an upgrade; return how often no release ran afterwards."""
     lost = 0
@@ -209,7 +228,7 @@ def main() -> int:
             verified = station.container.run("systemd-analyze", "verify", "--man=no", "packbench.service")
             exposed = station.container.run("systemd-analyze", "security", "--no-pager", "packbench.service").stdout
             print(f"verify: {verified.stderr.strip() or 'silent'}; {exposed.strip().splitlines()[-1]}")
-            wrong = upgrades(station) + request(station)
+            wrong = upgrades(station) + request(station) + power_cut(station)
             return 1 if wrong + random_kills(station, wanted.kills, random.Random(wanted.seed)) else 0
         finally:
             station.container.close()

@@ -165,6 +165,14 @@ def test_a_release_runs_after_a_power_cut_at_any_step(station: StationFolder, be
         assert disk.running() in ({"1.0.0", "2.0"} if behaviour == "well" else {"1.0.0"}), disk.root
 
 
+def test_a_trial_that_nobody_waits_for_any_more_is_seen_to_its_end(station: StationFolder, tmp_path: Path) -> None:
+    for disk in station.disks_during(station.release("2.0", "mute"), tmp_path / "disks"):
+        disk.boot()
+        disk.pbctl("request")
+        assert disk.running() == "1.0.0", disk.root
+        assert not (disk.root / "opt/packbench/trial").exists(), disk.root
+
+
 def test_the_next_upgrade_works_after_a_power_cut(station: StationFolder) -> None:
     station.pbctl("install", str(station.release("1.1")), kill_at="never")
     steps = [f"{step}{half}" for step in range(1, station.steps + 1) for half in ("", ".5")]

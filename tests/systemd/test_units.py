@@ -67,6 +67,11 @@ def test_the_agent_starts_as_itself_behind_the_guard_with_a_watchdog() -> None:
     assert any(line.startswith("ExecStart=/opt/packbench/current/venv/bin/python -I -m agent run") for line in lines)
 
 
+def test_no_start_limit_can_make_the_station_deaf() -> None:
+    for unit in ("packbench.service", "packbench-upgrade.service"):
+        assert "StartLimitIntervalSec=0" in (SYSTEMD / unit).read_text(encoding="utf-8").splitlines()
+
+
 @needs_systemd
 def test_user_groups_and_folders_are_made(tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
