@@ -60,11 +60,12 @@ class BrokerError(Exception):
 class DemoBroker:
     """A running broker. `port` speaks MQTT 5 (mosquitto: both versions), `port_v4` speaks 3.1.1."""
 
-    def __init__(self, kind: str, port: int, port_v4: int, command: list[str]) -> None:
+    def __init__(self, kind: str, port: int, port_v4: int, command: list[str], log: Path) -> None:
         self.kind = kind
         self.port = port
         self.port_v4 = port_v4
         self._command = command
+        self._log = log
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -74,14 +75,15 @@ class DemoBroker:
 
     def start(self) -> None:
         """Start it and wait until it listens. Raises BrokerError."""
-        process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.PIPE)
+        with self._log.open("ab") as log:  # a pipe that nobody reads would stop the broker once it is full
+            process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log)
         self._process = process
         deadline_s = time.monotonic() + START_S
         while not all(listens(port) for port in {self.port, self.port_v4}):
             if process.poll() is not None or time.monotonic() > deadline_s:
                 process.kill()
-                words = process.communicate()[1].decode(errors="replace").strip()
+                process.communicate()
+                words = self._log.read_text(encoding="utf-8", errors="replace").strip()
                 self._process = None
                 raise BrokerError(f"{self.kind} does not start: {words.splitlines()[-1] if words else 'no words'}")
             time.sleep(0.01)
@@ -121,13 +123,13 @@ def make_broker(directory: Path, kind: str = "") -> DemoBroker:
         # Its own command binds 0.0.0.0 and speaks 3.1.1 alone; with this file it is loopback and both.
         serve = "import json, sys; from iotcore._serve import main; main()"
         options = json.dumps({"config_path": str(config)})
-        return DemoBroker("iotcore", v5, v4, [sys.executable, "-I", "-c", serve, options])
+        return DemoBroker("iotcore", v5, v4, [sys.executable, "-I", "-c", serve, options], directory / "broker.log")
     # Debian puts it into /usr/sbin, which is not on a plain user's path.
     program = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
     if kind in ("", "mosquitto") and program:
         config = directory / "mosquitto.conf"
         config.write_text(_MOSQUITTO.format(v5=v5, directory=directory) + ("user root\n" if os.geteuid() == 0 else ""))
-        return DemoBroker("mosquitto", v5, v5, [program, "-c", str(config)])
+        return DemoBroker("mosquitto", v5, v5, [program, "-c", str(config)], directory / "broker.log")
     raise BrokerError("there is no broker here: install the demo extra (iotcore) or the package mosquitto.")
 
 

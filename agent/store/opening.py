@@ -50,7 +50,7 @@ def connect(path: Path) -> sqlite3.Connection:
     """Return a connection with our pragmas, on the newest schema, quick-checked. Raises StoreError."""
     with sqlite_errors():
         if _version(path) < migrations.VERSION:
-            _migrate(path)
+            migrate_in_child(path)
         connection = sqlite3.connect(path, isolation_level=None)
         try:
             for pragma in PRAGMAS:
@@ -81,7 +81,7 @@ def _version(path: Path) -> int:
     return int(version)
 
 
-def _migrate(path: Path) -> None:
+def migrate_in_child(path: Path) -> None:
     """Run the migrations in a child; the file is its own program, so that `-I` finds it wherever it lies."""
     program = str(Path(migrations.__file__).resolve())
     child = subprocess.run([sys.executable, "-I", program, os.fspath(path)], check=False, capture_output=True,
