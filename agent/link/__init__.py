@@ -136,6 +136,12 @@ class Link:
         connection = self._connection
         return connection.window - self.in_flight if connection is not None and connection.up else 0
 
+    def drop(self) -> None:
+        """Cut the connection as a pulled cable does, and begin anew after the usual wait."""
+        connection = self._connection
+        if connection is not None:
+            connection.cut()
+
     def alive(self) -> bool:
         """True while the network thread runs and moves; the watchdog asks."""
         return self._thread.is_alive() and time.monotonic() - self._beat_s < DEAF_S

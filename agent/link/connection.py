@@ -6,6 +6,8 @@ not used: it would send again what was on the way, in the old order, before we c
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -195,6 +197,13 @@ class Connection:
         """Tell the broker that the message is on disk."""
         if mid:
             self._client.ack(mid, 1)
+
+    def cut(self) -> None:
+        """Shut the socket down under the network thread, which then finds the connection lost."""
+        sock = self._client.socket()
+        if isinstance(sock, socket.socket):
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
 
     def goodbye(self) -> None:
         """Queue DISCONNECT."""
