@@ -51,6 +51,12 @@ class Broker(Section, frozen=True, kw_only=True):
     keepalive_s: Annotated[int, Meta(ge=5, le=600)] = 30
 
 
+class Fleet(Section, frozen=True, kw_only=True):
+    """`[fleet]`: whose pushes are taken. A change here is a technician's, never a push's."""
+
+    keys: str = "/etc/packbench/config-keys"
+
+
 class Keep(Section, frozen=True, kw_only=True):
     """`[keep]`: for how long the station remembers: addresses of ended jobs, then all of them."""
 
@@ -115,6 +121,7 @@ class Settings(Section, frozen=True, kw_only=True):
     station: Station
     broker: Broker
     keep: Keep = Keep()
+    fleet: Fleet = Fleet()
     directory: str = "/var/lib/packbench"
     socket: str = "/run/packbench/packbench.sock"
     bench: str = ""
@@ -159,7 +166,7 @@ def load(path: Path) -> Settings:
 def parse(raw: dict[str, Any], source: str) -> Settings:
     """Return the settings in a decoded TOML document. Raises ConfigError with every problem."""
     problems: list[Problem] = []
-    settings: Settings | None = _section(Settings, raw, "", problems)
+    settings: Settings | None = read_section(Settings, raw, "", problems)
     if settings is not None:
         problems += _across(settings)
     if settings is None or problems:
@@ -167,38 +174,48 @@ def parse(raw: dict[str, Any], source: str) -> Settings:
     return settings
 
 
-def _section(kind: type[Any], raw: object, key: str, problems: list[Problem]) -> Any:  # noqa: ANN401 (a value of `kind`)
-    """Return a value of the struct `kind`, or None after adding what is wrong to `problems`."""
+def read_section(kind: type[Any], raw: object, key: str, problems: list[Problem]) -> Any:  # noqa: ANN401 (a value of `kind`)
+    """Return the table `raw` as the struct `kind`, or None after adding all that is wrong with it to `problems`."""
     if not isinstance(raw, dict):
         problems.append(Problem(key or "file", "config.type", f"it must be a table, not {_word(raw)}."))
         return None
     before = len(problems)
-    fields = {field.name: field for field in msgspec.structs.fields(kind)}
-    hints = get_type_hints(kind, include_extras=True)
+    fields, hints = _shape(kind)
     for name in raw:
         if name not in fields:
             near = get_close_matches(name, fields, 1)
             mend = f"did you mean `{near[0]}`?" if near else f"known here are {', '.join(sorted(fields))}."
             problems.append(Problem(_dotted(key, name), "config.unknown-key", f"there is no such key; {mend}"))
     values: dict[str, Any] = {}
-    for name, field in fields.items():
+    for name, required in fields.items():
         if name in raw:
             values[name] = _value(hints[name], raw[name], _dotted(key, name), problems)
-        elif field.required:
+        elif required:
             problems.append(Problem(_dotted(key, name), "config.missing-key", "this key is needed."))
     return kind(**values) if len(problems) == before else None
+
+
+def _shape(kind: type[Any]) -> tuple[dict[str, bool], dict[str, Any]]:
+    """Return whether each field of a struct is required, and its type; both are slow to find out, so they are kept."""
+    if kind not in _SHAPES:
+        required = {field.name: field.required for field in msgspec.structs.fields(kind)}
+        _SHAPES[kind] = (required, get_type_hints(kind, include_extras=True))
+    return _SHAPES[kind]
+
+
+_SHAPES: dict[type[Any], tuple[dict[str, bool], dict[str, Any]]] = {}
 
 
 def _value(hint: Any, raw: object, key: str, problems: list[Problem]) -> Any:  # noqa: ANN401 (a value of `hint`)
     """Return `raw` as the field's type, or None after adding what is wrong to `problems`."""
     if isinstance(hint, type) and issubclass(hint, Struct):
-        return _section(hint, raw, key, problems)
+        return read_section(hint, raw, key, problems)
     element = get_args(hint)[0] if get_origin(hint) is tuple else None
     if isinstance(element, type) and issubclass(element, Struct):
         tables = raw if isinstance(raw, list) else [raw]
         several = len(tables) > 1
         return tuple(
-            _section(element, table, f"{key}[{n}]" if several else key, problems) for n, table in enumerate(tables)
+            read_section(element, table, f"{key}[{n}]" if several else key, problems) for n, table in enumerate(tables)
         )
     try:
         return msgspec.convert(raw, hint)
