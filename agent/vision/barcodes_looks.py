@@ -81,6 +81,10 @@ def _closer(picture: Picture) -> Iterator[list[Read]]:
                 yield _region(picture, there)
 
 
+# How many bands of averaged rows, and how much they are sharpened.
+_BANDS = ((12, 0.0), (12, 2.0), (12, 4.0), (3, 0.0), (3, 4.0))
+
+
 def _region(picture: Picture, quad: Quad) -> list[Read]:
     strip = rectified(picture.grey, quad, "regions")
     if strip is None:
@@ -91,10 +95,9 @@ def _region(picture: Picture, quad: Quad) -> list[Read]:
         block = rectified(picture.grey, quad, "regions", upward=2.0)
         if block is not None and (reads := read_zxing(block, {"PDF417"})):
             return reads
-    for count in (12, 3):
-        for sharpen in (False, True):
-            if reads := read_zxing(bands(strip, count, "bands", sharpen=sharpen), picture.linear):
-                return reads
+    for count, sharpen in _BANDS:
+        if reads := read_zxing(bands(strip, count, "bands", sharpen=sharpen), picture.linear):
+            return reads
     return []
 
 

@@ -103,19 +103,19 @@ def rectified(grey: Grey, quad: Quad, stage: str, *, quiet: float = 0.12, upward
     return View(np.asarray(strip, np.uint8), stage, np.asarray(cv2.getPerspectiveTransform(upright, quad), np.float64))
 
 
+BAND_SIGMA_PX = 3.0
 BAND_ROWS = 8
 """zxing-cpp wants more than one row that agrees, so each averaged row is repeated."""
 
 
-def bands(strip: View, count: int, stage: str, *, sharpen: bool = False) -> View:
+def bands(strip: View, count: int, stage: str, *, sharpen: float = 0.0) -> View:
     """Return a strip as `count` bands, each the average of its rows: bars stay, noise and scratches go.
 
     `sharpen` undoes some of the blur along the code, which averaged rows have little enough noise for.
     """
     rows = cv2.resize(strip.pixels, (strip.pixels.shape[1], count), interpolation=cv2.INTER_AREA).astype(np.float32)
     if sharpen:
-        sigma = 3.0
-        rows = rows + 2.0 * (rows - cv2.GaussianBlur(rows, (0, 0), sigmaX=sigma, sigmaY=0.01))
+        rows = rows + sharpen * (rows - cv2.GaussianBlur(rows, (0, 0), sigmaX=BAND_SIGMA_PX, sigmaY=0.01))
     low, high = np.percentile(rows, [2, 98], axis=1, keepdims=True)
     rows = np.clip((rows - low) * (235 / np.maximum(high - low, 8)) + 10, 0, 255)
     tall = np.repeat(rows.astype(np.uint8), BAND_ROWS, axis=0)
