@@ -140,7 +140,7 @@ class TestOtherMessages:
         (b'{"job":"J-1"', "message.not-json"),
         (b'{"job":NaN}', "message.not-json"),
         (b"\xff\xfe", "message.not-utf8"),
-        (b'{"a":' * 5_000 + b"1" + b"}" * 5_000, "message.too-deep"),
+        (b'{"a":' + b"[" * 30_000 + b"]" * 30_000 + b"}", "message.too-deep"),
         (b'{"job":"' + b"x" * MAX_BYTES + b'"}', "message.too-large"),
     ])
     def test_bytes_that_are_no_message_are_refused_with_a_code(self, payload: bytes, code: str) -> None:
