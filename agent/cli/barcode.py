@@ -13,6 +13,9 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from agent.vision.barcodes import Code
 
 PROGRESS_FROM = 10
@@ -117,7 +120,7 @@ def _rows(
             continue
         codes = read_codes(grey, expect=expected, formats=formats, budget_s=budget_s, now=time.monotonic)
         if image in copies:
-            _draw(image, codes, copies[image])
+            _draw(grey, codes, copies[image])
         yield {
             "image": str(image),
             "codes": [_row(code) for code in codes if code.accepted],
@@ -191,12 +194,11 @@ def _copies(images: Iterable[Path], folder: Path) -> dict[Path, Path]:
     return copies
 
 
-def _draw(image: Path, codes: list[Code], copy: Path) -> None:
-    """Write a copy with accepted codes outlined in green and refused ones in red."""
-    from PIL import Image, ImageDraw, ImageOps
+def _draw(grey: NDArray[np.uint8], codes: list[Code], copy: Path) -> None:
+    """Write a grey copy with accepted codes outlined in green and refused ones in red."""
+    from PIL import Image, ImageDraw
 
-    with Image.open(image) as opened:
-        canvas = ImageOps.exif_transpose(opened).convert("RGB")
+    canvas = Image.fromarray(grey).convert("RGB")
     pen = ImageDraw.Draw(canvas)
     width = max(2, max(canvas.size) // 400)
     for code in codes:
@@ -205,5 +207,8 @@ def _draw(image: Path, codes: list[Code], copy: Path) -> None:
         left, top = min(code.corners, key=lambda point: point[1])
         label = f"{code.symbology} {printable(code.text)[:40]}".encode("ascii", "replace").decode("ascii")
         pen.text((left, max(0, top - 14)), label, fill=colour)
-    copy.parent.mkdir(parents=True, exist_ok=True)
-    canvas.save(copy)
+    try:
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        canvas.save(copy)
+    except OSError as error:
+        raise click.ClickException(f"{copy} cannot be written: {error.strerror or error}.") from None

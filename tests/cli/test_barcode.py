@@ -110,6 +110,18 @@ def test_the_drawn_copy_has_the_code_outlined_and_no_original_is_touched(tmp_pat
     assert (tmp_path / "new" / "a.png").exists()
 
 
+@pytest.mark.parametrize("mode", ["F", "I;16", "CMYK", "P", "LA", "1"])
+def test_pictures_of_every_mode_are_read_and_drawn(tmp_path: Path, mode: str) -> None:
+    image = write(tmp_path / "a.png", "PACK-4711")
+    odd = tmp_path / "odd.tif"
+    with Image.open(image) as opened:
+        wide = Image.fromarray(np.asarray(opened, np.uint16) * 200) if mode == "I;16" else opened.convert(mode)
+    wide.save(odd)
+    status, output, _ = run(odd, "--draw", tmp_path / "drawn", "--json")
+    assert (status, [code["text"] for code in json.loads(output)[0]["codes"]]) == (0, ["PACK-4711"])
+    assert (tmp_path / "drawn" / "odd.png").exists()
+
+
 def test_drawing_into_a_place_that_cannot_be_written_is_a_reason(tmp_path: Path) -> None:
     image = write(tmp_path / "a.png", "PACK-4711")
     status, _, errors = run(image, "--draw", image)
