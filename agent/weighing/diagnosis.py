@@ -65,9 +65,11 @@ def diagnose(at_s: Sequence[float], counts: Sequence[int], *, rate_sps: float, d
         clean = [m if distance > limit else x for x, m, distance in zip(good[1:-1], middle, away, strict=True)]
         tenth = max(1, len(good) // 10)
         drift = median(good[-tenth:]) - median(good[:tenth])
-        hum = max(_amplitude(clean, abs(mains - round(mains / rate) * rate) / rate) for mains in (50.0, 60.0))
+        aliases = [abs(mains - round(mains / rate) * rate) for mains in (50.0, 60.0)]
+        hum = max(_amplitude(clean, alias / rate) for alias in aliases)
         still, ring = notched(clean[-round(3 * rate_sps):])
-        if ring and _sd(still) < 0.5 * _sd(clean):
+        hums = any(abs(ring * rate - alias) < 1.5 for alias in aliases)
+        if ring and not hums and _sd(still) < 0.5 * _sd(clean):
             ring_hz = ring * rate
     noise_g = noise / abs(counts_per_gram) if counts_per_gram else None
     found = Diagnosis(rate, len(counts), saturated, spikes, len(set(counts)), noise, noise_g, drift, hum, ring_hz, ())
@@ -91,7 +93,8 @@ def _findings(seen: Diagnosis, rate_sps: float, division_g: float, counts_per_gr
          "A bridge wire is off or swapped: measure E+ to E- and A+ to A-.")
     note(seen.unique < min(10, seen.samples // 4), "scale.stuck-code", f"only {seen.unique} different codes.",
          "The chip hangs or is not there: check supply and DOUT.")
-    note(seen.spikes > seen.samples / 500, "scale.spikes", f"{seen.spikes} spikes in {seen.samples} conversions.",
+    note(seen.spikes > max(1.0, seen.samples / 500), "scale.spikes",
+         f"{seen.spikes} spikes in {seen.samples} conversions.",
          "PD_SCK is disturbed or clocked too slowly: use the SPI wiring, short wires, a common ground.")
     sheet = DATA_SHEET_NV[10 if rate_sps < 30 else 80] / NV_PER_COUNT
     note(seen.noise_counts > 6.0 * sheet, "scale.noise",

@@ -23,7 +23,7 @@ SLOW_SPS = 30.0
 """Below this rate the converter's own filter has swallowed most of the ring."""
 SLOW_RING_S = 1.3
 QUIET_SD_D, QUIET_TREND_D, CREEP_D_PER_S = 0.12, 0.18, 0.28
-ENOUGH_D = 0.20
+ENOUGH_D, SLOW_ENOUGH_D = 0.20, 0.14
 SHAKY_D = 0.08
 """An empty platform that moves more than this stands next to something that shakes it."""
 DEEP_WITHIN = 6.0
@@ -128,7 +128,7 @@ class Settling:
         d = self._d
         patience = max(1.0, min(2.0 if floor_g > SHAKY_D * d else 1.5, waited_s - 0.5))
         shakes_g = max(floor_g, FLOOR_D * d) * 2.0 * patience * (1.0 + max(0.0, load_g) / self._dead_load_g)
-        enough_g = ENOUGH_D * d * patience
+        enough_g = (ENOUGH_D if self._notches else SLOW_ENOUGH_D) * d * patience
         self._deep_below_g = DEEP_WITHIN * max(shakes_g, QUIET_SD_D * d) if self._notches else 0.0
         self._looks += 1
         rarely = self._held is None and waited_s > EAGER_S and self._looks % 3

@@ -145,7 +145,7 @@ def test_a_slow_drift_is_followed_and_a_slow_fill_is_an_alarm() -> None:
     events, _ = grams(lambda t: -t * 60.0 / 3600.0 + (3000.0 if t > 600.0 else 0.0), 604.0, noise_g=0.5)
     assert weights(events) == [pytest.approx(3000.0, abs=3.0)]
     for fill_g_s in (4.0, 8.0):  # 0.4 and 0.8 d/s
-        events, weigher = grams(lambda t, fill_g_s=fill_g_s: max(0.0, t - 3.0) * fill_g_s, 60.0)  # type: ignore[misc] (mypy infers no default of a lambda)
+        events, weigher = grams(lambda t, fill_g_s=fill_g_s: max(0.0, t - 3.0) * fill_g_s, 60.0)  # type: ignore[misc]  # mypy infers no default of a lambda
         assert weights(events) == []
         assert weigher.zero.offset_g < 0.2 * D
         assert "drift" in {event.cause for event in events if isinstance(event, Motion)}
