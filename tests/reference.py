@@ -93,7 +93,8 @@ def _codes_in(tree: ast.Module) -> Iterator[tuple[str, list[str]]]:
     def sentence(node: ast.expr) -> str:
         """Return the text of a literal, or what was last assigned to the name that stands for it."""
         if isinstance(node, ast.Name):
-            return next((text for line, name, text in reversed(texts) if name == node.id and line <= node.lineno), "")
+            named = [(line, text) for line, name, text in texts if name == node.id]
+            return max((each for each in named if each[0] <= node.lineno), default=(named or [(0, "")])[0])[1]
         return _sentence(node)
 
     for node in ast.walk(tree):
