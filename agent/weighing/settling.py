@@ -126,7 +126,7 @@ class Settling:
 
     def _still(self, samples: list[float], floor_g: float, load_g: float, waited_s: float) -> Estimate | None:
         d = self._d
-        patience = max(1.0, min(2.0 if floor_g > SHAKY_D * d else 1.5, waited_s - 0.5))
+        patience = max(1.0, min(2.0 if floor_g > SHAKY_D * d else 1.25, waited_s - 0.5))
         shakes_g = max(floor_g, FLOOR_D * d) * 2.0 * patience * (1.0 + max(0.0, load_g) / self._dead_load_g)
         enough_g = (ENOUGH_D if self._notches else SLOW_ENOUGH_D) * d * patience
         self._deep_below_g = DEEP_WITHIN * max(shakes_g, QUIET_SD_D * d) if self._notches else 0.0

@@ -8,7 +8,7 @@ from tests.campaigns.weighing import run
 from tests.campaigns.weighing_scenarios import KINDS
 
 
-@pytest.mark.parametrize(("rate_sps", "seeds"), [(80.0, 2), (10.0, 3)])
+@pytest.mark.parametrize(("rate_sps", "seeds"), [(80.0, 1), (10.0, 2)])
 def test_packbench_is_faster_and_safer_than_an_indicator_and_shop_software(rate_sps: float, seeds: int) -> None:
     table = run(KINDS, range(900, 900 + seeds), rate_sps)["all"]
     ours, indicator, shop = table["packbench"], table["motion band"], table["three equal"]
