@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.papers.codes import Symbol, encode
-from agent.papers.head import MARK_MODULE
+from agent.papers.head import MARK_SIDE, mark_module
 from agent.papers.page import Code, Page, PaperError, dots, millimetres
 from agent.papers.picture import codes_of, ink_box
 
@@ -154,8 +154,8 @@ def _on_page(picture: Image.Image, media: Media, mark: str) -> Page:
     from PIL import Image
 
     encoded = encode(Symbol.DATAMATRIX, mark) if mark else None
-    side = encoded.width * MARK_MODULE if encoded else 0
-    quiet = encoded.quiet * MARK_MODULE if encoded else 0
+    module = mark_module(encoded, MARK_SIDE if media.kind == "endless" else 0) if encoded else 0
+    side, quiet = (encoded.width * module, encoded.quiet * module) if encoded else (0, 0)
     strip = side + 2 * quiet
     length = media.max_l if media.kind == "die_cut" else min(max(picture.height + strip, media.min_l), media.max_l)
     image = Image.new("1", (media.dots_w, length), 255)
@@ -165,6 +165,6 @@ def _on_page(picture: Image.Image, media: Media, mark: str) -> Page:
         return Page(image, millimetres(media.dots_w), millimetres(length), 1, 1, ())
     image.paste(picture, (left, 0))
     box = (quiet, length - quiet - side, quiet + side, length - quiet)
-    image.paste(encoded.drawn(MARK_MODULE), box[:2])
-    code = Code(encoded.ident, encoded.content, box, MARK_MODULE, quiet, linear=False)
+    image.paste(encoded.drawn(module), box[:2])
+    code = Code(encoded.ident, encoded.content, box, module, quiet, linear=False)
     return Page(image, millimetres(media.dots_w), millimetres(length), 1, 1, (code,))

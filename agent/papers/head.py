@@ -10,12 +10,13 @@ from agent.papers.sheet import too_wide
 from agent.papers.words import both, known, word
 
 if TYPE_CHECKING:
+    from agent.papers.codes import Encoded
     from agent.papers.sheet import Sheet
     from agent.papers.typeset import Block, Typesetter
 
 MARGIN = 12
 GAP = 16
-MARK_MODULE = 14
+MARK_MODULE, _LARGEST_MODULE, MARK_SIDE = 14, 18, 252
 MARK_LONGEST = 16
 JOB_MODULE = 4
 _BAND = 104
@@ -64,10 +65,19 @@ def duplicate_words(language: str) -> str:
     return own if own == english else f"{own} · {english}"
 
 
-def draw_mark(sheet: Sheet, text: str, right: int, top: int) -> tuple[int, int]:
-    """Draw the proof mark with its right edge at `right`; return its left edge and bottom, both without quiet zone.
+def mark_module(encoded: Encoded, side: int) -> int:
+    """Return the dots a module of a proof mark that may be `side` dots large: 14 to 18.
 
-    A DataMatrix of 14 dots a module is 1.2 mm a module: 3.2 pixels for a 1080p camera over a field of 60 x 40 cm.
+    14 dots are 1.2 mm, 3.2 pixels for a 1080p camera over a field of 60 x 40 cm: what a DataMatrix needs at any angle.
+    18 dots are 4.1 pixels; more brings nothing.
+    """
+    return max(MARK_MODULE, min(_LARGEST_MODULE, side // encoded.width))
+
+
+def draw_mark(sheet: Sheet, text: str, right: int, top: int, side: int = MARK_SIDE) -> tuple[int, int, int]:
+    """Draw the proof mark, its quiet zone in the corner (right, top); return left, bottom and the quiet zone's width.
+
+    Left and bottom are those of the quiet zone.
     """
     if len(text) > MARK_LONGEST:
         raise PaperError(
@@ -76,8 +86,10 @@ def draw_mark(sheet: Sheet, text: str, right: int, top: int) -> tuple[int, int]:
             "Give a short one: the mark is read from afar.",
         )
     encoded = encode(Symbol.DATAMATRIX, text)
-    box = sheet.code(encoded, right - encoded.width * MARK_MODULE, top, MARK_MODULE)
-    return box[0], box[3]
+    module = mark_module(encoded, side)
+    quiet = encoded.quiet * module
+    box = sheet.code(encoded, right - quiet - encoded.width * module, top + quiet, module)
+    return box[0] - quiet, box[3] + quiet, quiet
 
 
 def draw_job_code(sheet: Sheet, setter: Typesetter, job: str, top: int) -> int:
@@ -136,8 +148,8 @@ def draw_head(
     sheet: Sheet, setter: Typesetter, pair: str, mark: str, parcel: tuple[int, int], *, paged: bool, top: int
 ) -> tuple[int, tuple[int, int, int]]:
     """Draw pair code, parcel number and proof mark; return the bottom and (left, top, width) for the page number."""
-    mark_left, mark_bottom = draw_mark(sheet, mark, sheet.width - MARGIN, top + MARGIN)
-    width = mark_left - 2 * MARK_MODULE - 2 * MARGIN
+    mark_left, mark_bottom, _ = draw_mark(sheet, mark, sheet.width, top)
+    width = mark_left - 2 * MARGIN
     block = must_fit(
         setter.fit([setter.drawable(pair, "pair", "refuse")], (24, _PAIR_PT), width, 160, whole=True), "pair", pair
     )
@@ -147,7 +159,7 @@ def draw_head(
         text = f"{parcel[0]}/{parcel[1]}" if parcel[1] else str(parcel[0])
         draw_number(sheet, setter, "parcel", text, MARGIN, y, half - GAP)
     bottom = y + 128 if parcel[0] or paged else y
-    return max(bottom, mark_bottom + 2 * MARK_MODULE), (MARGIN + (half if parcel[0] else 0), y, half)
+    return max(bottom, mark_bottom), (MARGIN + (half if parcel[0] else 0), y, half)
 
 
 def language_tag(language: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.papers.codes import LINEAR
-from agent.papers.head import GAP, MARGIN, MARK_MODULE, draw_band, draw_mark, duplicate_words
+from agent.papers.head import GAP, MARGIN, draw_band, draw_mark, duplicate_words
 from agent.papers.label_sheet import SSCC_MODULE, TRACKING_MODULE, LabelSheet
 from agent.papers.page import dots
 from agent.papers.words import word
@@ -37,15 +37,14 @@ class LogisticLabel(LabelSheet):
 
     def _top_right(self) -> int:
         sheet = self.sheet
-        quiet = 2 * MARK_MODULE
-        mark_left, bottom = draw_mark(sheet, self.content.mark, sheet.width - quiet, quiet)
+        mark_left, bottom, quiet = draw_mark(sheet, self.content.mark, sheet.width, 0)
         width = 330
-        left = mark_left - quiet - width
+        left = mark_left - width
         pair = self.fitted(self.content.pair, 34, 24, width, 120, "pair")
         y = sheet.text(pair, left, quiet, width, align="right") + GAP
         if self.count:
             y = sheet.text(self.fitted(self.count, 24, 12, width, 90, "number"), left, y, width, align="right")
-        self._corner_bottom = max(bottom + quiet, y)
+        self._corner_bottom = max(bottom, y)
         return left
 
     def _sender(self, top: int, width: int) -> int:

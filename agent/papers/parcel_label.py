@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.papers.codes import LINEAR, SMALLEST_MODULE
-from agent.papers.head import GAP, MARGIN, MARK_MODULE, draw_band, draw_mark, duplicate_words, must_fit
+from agent.papers.head import GAP, MARGIN, draw_band, draw_mark, duplicate_words, must_fit
 from agent.papers.label_sheet import SMALLEST_PT, SSCC_MODULE, TRACKING_MODULE, LabelSheet
 from agent.papers.page import PaperError
 from agent.papers.sheet import too_wide
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from agent.papers.page import Page
     from agent.papers.typeset import Block, Typesetter
 
-_BAR_HEIGHTS, _GOOD_SIZE, _SENDER_LINES = (150, 120, 96, 80, 64), 42, 4
+_BAR_HEIGHTS, _GOOD_SIZE, _SENDER_LINES = (140, 120, 96, 80, 64), 42, 4
+_MARK, _SMALL_MARK, _SMALL_FACT = 200, 170, 52
 _DUPLICATE_W, _RIGHT_W, _BEHIND_CODE, _ROW_MODULE = 64, 300, 300, 4
 
 
@@ -78,18 +79,16 @@ class ParcelLabel(LabelSheet):
     def _right_column(self) -> int:
         """Draw proof mark, pair code, number and weight at the right, above the highest that row or strip can reach."""
         content, sheet = self.content, self.sheet
-        quiet = 2 * MARK_MODULE
-        mark_left, y = draw_mark(sheet, content.mark, sheet.width - quiet, quiet)
-        left = min(mark_left - quiet, sheet.width - _RIGHT_W)
+        mark_left, y, _ = draw_mark(sheet, content.mark, sheet.width, 0, _SMALL_MARK if self.two_codes else _MARK)
+        left = min(mark_left, sheet.width - _RIGHT_W)
         width = sheet.width - left - MARGIN
         row, strip = self._foot_heights(self._bar_heights[0])
         limit = sheet.height - MARGIN - strip - (row if self.two_codes else 0) - GAP
-        facts = [(content.pair, 30, 20)]
+        facts = [(content.pair, 25, 20)]
         facts += [(self.count, 20, 8)] if self.count else []
         facts += [(self.weight, 10, 7)] if self.weight and not self.two_codes else []
-        y += quiet
         for i, (text, largest, smallest) in enumerate(facts):
-            room = (limit - y) * 3 // 5 if i < len(facts) - 1 else limit - y
+            room = limit - y - _SMALL_FACT * (len(facts) - 1 - i)
             block = must_fit(self.setter.fit([text], (smallest, largest), width, room, whole=True), "number", text)
             y = sheet.text(block, left, y, width, align="centre") + 10
         return left
