@@ -132,10 +132,9 @@ install_wheels() {
 
 # Debian's lgpio is for Debian's Python; when ours is the same version, two links bring in that one library and no other.
 link_lgpio() {
+    .venv/bin/python -c 'import lgpio' 2>/dev/null && return 0
     for file in /usr/lib/python3/dist-packages/lgpio.py /usr/lib/python3/dist-packages/_lgpio*.so; do
-        if [ -e "$file" ] && [ ! -e ".venv/lib/python$version/site-packages/${file##*/}" ]; then
-            ln -s "$file" ".venv/lib/python$version/site-packages/"
-        fi
+        [ ! -e "$file" ] || ln -sf "$file" ".venv/lib/python$version/site-packages/"
     done
 }
 
