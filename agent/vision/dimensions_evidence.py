@@ -28,7 +28,9 @@ COARSE = 4
 VALUES = np.arange(256) / 255.0
 LIGHT = (255.0 * VALUES ** 2.2).astype(np.float32)
 SLOPE = (1.0 / (2.2 * VALUES ** 1.2 + 0.02)).astype(np.float32)
-MARGIN_PX = 48
+MARGIN_PX = 36
+# Change of brightness or of colour, in logarithms.
+SURE, FAINT = (0.16, 0.10), (0.06, 0.04)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,13 +112,19 @@ def changed_region(ratio: Floats) -> tuple[int, int, int, int] | None:
     """Return left, top, right, bottom (coarse pixels) of all that changed, shadows included; None when nothing did."""
     most = np.abs(ratio).max(axis=2)
     spread = ratio.max(axis=2) - ratio.min(axis=2)
-    changed = ((most > 0.16) | (spread > 0.10)).astype(np.uint8)
-    changed = cv2.morphologyEx(changed, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    count, _, stats, _ = cv2.connectedComponentsWithStats(changed)
-    large = [stats[index] for index in range(1, count) if stats[index][cv2.CC_STAT_AREA] >= 60]
-    if not large:
+    square = np.ones((3, 3), np.uint8)
+    sure, faint = (cv2.morphologyEx(((most > level) | (spread > tint)).astype(np.uint8), cv2.MORPH_OPEN, square)
+                   for level, tint in (SURE, FAINT))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(sure)
+    for index in range(1, count):
+        if stats[index][cv2.CC_STAT_AREA] < 60:
+            sure[labels == index] = 0
+    # a lid in front of its own colour changes little, but it hangs together with the walls
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(cv2.max(sure, faint))
+    kept = np.unique(labels[sure == 1])
+    if len(kept) == 0:
         return None
-    boxes = np.array(large)
+    boxes = stats[kept]
     return (int(boxes[:, 0].min()), int(boxes[:, 1].min()), int((boxes[:, 0] + boxes[:, 2]).max()),
             int((boxes[:, 1] + boxes[:, 3]).max()))
 

@@ -89,7 +89,7 @@ def across(seen: Evidence, points: Samples, reach_px: float) -> tuple[Points, Po
     strength = np.maximum(now - np.where(points.outline[:, None], 0.9 * before, 0.0), 0)
     foot = points.edge < 4
     if foot.any():
-        # where light rises outwards at the foot, its steepest place is the shadow's end; colours say where the wall ends
+        # where light rises outwards, its steepest place is the shadow's end; colours say where the wall ends
         now, before = (_strength(tensor, x[foot], y[foot], points.normal[foot])
                        for tensor in (seen.chroma, seen.chroma_empty))
         colour = np.maximum(now - 0.9 * before, 0)

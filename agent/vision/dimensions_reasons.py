@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from agent.vision.dimensions_evidence import Evidence
+    from agent.vision.dimensions_score import Marks
     from agent.vision.dimensions_solve import Answer
 
     Points = NDArray[np.float64]
@@ -39,9 +40,9 @@ HINTS = {
 SCORE = 0.50
 RMS_PX = 1.2
 FOREIGN = 0.03
-UNEXPLAINED = 0.08
-WEAKEST, WEAKEST_OF_MANY = 0.36, 0.20
-HOLLOW = 0.22
+UNEXPLAINED = 0.055
+WEAKEST, WEAKEST_OF_MANY, CLEAR = 0.40, 0.20, 0.50
+HOLLOW, HOLLOWEST = 0.22, 0.35
 LOWEST_MM = 15.0
 RIVAL = 0.04
 RIVAL_MM = 4.0
@@ -64,7 +65,7 @@ def objection(views: Sequence[Evidence], found: Sequence[Answer], u95_mm: Points
         return "dimensions.partial"
     if max(mark.foreign for mark in best.marks) > FOREIGN:
         return "dimensions.foreign"
-    if max(mark.hollow for mark in best.marks) > HOLLOW and best.marks[0].support > SCORE and len(views) == 1:
+    if len(views) == 1 and _like_platform(best.marks[0]):
         return "dimensions.same-colour"
     if best.score < SCORE or max(mark.rms_px for mark in best.marks) > RMS_PX or best.box[5] < LOWEST_MM:
         return "dimensions.not-a-box"
@@ -83,6 +84,11 @@ def objection(views: Sequence[Evidence], found: Sequence[Answer], u95_mm: Points
     if range_height_mm is not None and abs(range_height_mm - best.box[5]) > RANGE_MM:
         return "dimensions.range-disagrees"
     return ""
+
+
+def _like_platform(mark: Marks) -> bool:
+    """Whether so much of the box looks like the platform that an edge may hide in it."""
+    return mark.support > SCORE and mark.hollow > (HOLLOW if mark.weakest < CLEAR else HOLLOWEST)
 
 
 def _in_view(seen: Evidence, box: Points) -> bool:

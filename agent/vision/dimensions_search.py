@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, permutations
 from typing import TYPE_CHECKING
 
 import cv2
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 YAW_BIN_DEG = 0.25
 ANGLE_BIN = math.radians(0.06)
-PEAKS = 9
+PEAKS, UPRIGHTS = 8, 4
 SMALLEST_MM, LARGEST_MM = 35.0, 800.0
 LOWEST_MM = 12.0
 
@@ -181,7 +181,8 @@ def outline(seen: Evidence) -> Points:
 def guesses(seen: Evidence, edges: Aligned, limit: int) -> Points:
     """Return up to `limit` boxes (n x 6) that the edges suggest, those with the best supported edges first."""
     peaks = profiles(seen, edges)
-    boxes = np.concatenate([_readings(seen, edges.yaw, peaks, near) for near in (0, 1)])
+    upright = uprights(seen, edges)
+    boxes = np.concatenate([_readings(seen, edges.yaw, peaks, upright, near) for near in (0, 1)])
     if len(boxes) == 0:
         return boxes
     boxes = boxes[_inside(seen, boxes)]
@@ -207,36 +208,51 @@ def distinct(boxes: Points, limit: int, apart_mm: float = 5.0) -> Points:
     return np.array(kept) if kept else np.zeros((0, 6))
 
 
-def _readings(seen: Evidence, yaw: float, peaks: list[tuple[Points, Points]], near: int) -> Points:
-    """Every box that reads three angles as near base, near top and far top, and two of the other direction as ends."""
+def uprights(seen: Evidence, edges: Aligned, threshold: float = 1.2) -> Points:
+    """Return the strongest azimuths (radians) of upright edges, seen from above the camera's foot."""
+    strength = edges.strength[:, :, 2]
+    rows, columns = np.nonzero(strength > threshold)
+    rays = seen.view.rays(np.column_stack([columns + seen.left, rows + seen.top]).astype(float))
+    weights = np.sqrt(strength[rows, columns].astype(float))
+    middle = math.atan2(*(-seen.view.centre[1::-1])) if len(rays) else 0.0
+    angle = (np.arctan2(rays[:, 1], rays[:, 0]) - middle + math.pi) % (2 * math.pi) - math.pi
+    return _peaks(angle, weights, UPRIGHTS)[0] + middle
+
+
+def _readings(seen: Evidence, yaw: float, peaks: list[tuple[Points, Points]], upright: Points, near: int) -> Points:
+    """Every box that reads two angles as near base and near top, others as its ends and its far side.
+
+    Ends are lid edges of the other direction or uprights on the near side; the far side is a lid edge, or an upright
+    behind one of the ends.
+    """
     eye = seen.view.centre
     cos, sin = math.cos(yaw), math.sin(yaw)
     away = np.array([[-sin, cos], [cos, sin]])  # across the x edges, across the y edges
     across, ends = away[near], away[1 - near]
     first, second = np.sort(peaks[near][0]), np.sort(peaks[1 - near][0])
-    if len(first) < 3 or len(second) < 2:
-        return np.zeros((0, 6))
-    sides = np.array(list(combinations(range(len(second)), 2)))
+    beside = (np.cos(upright) * ends[0] + np.sin(upright) * ends[1]) / (
+        np.cos(upright) * across[0] + np.sin(upright) * across[1] + 1e-9)
+    sides = np.array(list(combinations(range(len(second) + len(upright)), 2)), int).reshape(-1, 2)
+    mixed = sides[:, 1] >= len(second)
     boxes = []
-    for order in (first, first[::-1]):  # the near side may be on either side of the camera
-        for base, top, far in combinations(range(len(order)), 3):
-            run = -eye[2] / math.tan(order[base])
-            height = eye[2] + run * math.tan(order[top])
-            if not LOWEST_MM < height < 0.8 * eye[2]:
-                continue
-            run_far = (height - eye[2]) / math.tan(order[far])
-            depth = abs(run_far) - abs(run)
-            if run * run_far < 0 or not SMALLEST_MM < depth < LARGEST_MM:
-                continue
-            places = (height - eye[2]) / np.tan(second)
-            size = np.abs(places[sides[:, 0]] - places[sides[:, 1]])
-            middle = (places[sides[:, 0]] + places[sides[:, 1]]) / 2
-            good = (size > SMALLEST_MM) & (size < LARGEST_MM)
-            centre = eye[:2] + across * (run + run_far) / 2 + middle[good, None] * ends
-            both = np.full(int(good.sum()), depth), size[good]
-            length, width = (both[1], both[0]) if near == 0 else both
-            boxes.append(np.column_stack([centre, np.full(len(length), yaw), length, width,
-                                          np.full(len(length), height)]))
+    for base, top in permutations(first, 2):  # the near side may be on either side of the camera
+        run = -eye[2] / math.tan(base)
+        height = eye[2] + run * math.tan(top)
+        if not LOWEST_MM < height < 0.8 * eye[2]:
+            continue
+        places = np.concatenate([(height - eye[2]) / np.tan(second), run * beside])[sides]
+        lids = np.broadcast_to((height - eye[2]) / np.tan(first), (len(sides), len(first)))
+        behind = np.where(mixed[:, None], (places[:, :, None] / (beside + 1e-9)).reshape(len(sides), -1), 0.0)
+        far = np.concatenate([lids, behind], axis=1)
+        depth, size = np.abs(far) - abs(run), np.abs(places[:, 1] - places[:, 0])
+        good = ((far * run > 0) & (depth > SMALLEST_MM) & (depth < LARGEST_MM)
+                & (size > SMALLEST_MM)[:, None] & (size < LARGEST_MM)[:, None])
+        row, column = np.nonzero(good)
+        deep = (run + far[row, column]) / 2
+        centre = eye[:2] + deep[:, None] * across + places[row].mean(axis=1)[:, None] * ends
+        both = depth[row, column], size[row]
+        length, width = both[::-1] if near == 0 else both
+        boxes.append(np.column_stack([centre, np.full(len(row), yaw), length, width, np.full(len(row), height)]))
     return np.concatenate(boxes) if boxes else np.zeros((0, 6))
 
 

@@ -29,6 +29,9 @@ CONDITIONS = ("plain", "plain", "aligned", "aligned", "flat", "small", "large", 
               "partial", "two-boxes", "empty", "bag")
 MUST_REFUSE = {"partial", "two-boxes", "empty"}
 MAY_REFUSE = {"hand", "bag", "low-light", "same-colour", "nudge", "dark"}
+# a box on a mat of its own colour
+ALIKE = {("glossy", "green"), ("dark", "felt"), ("kraft", "wood"), ("two-tone", "wood"), ("grey", "steel"),
+         ("dark", "black")}
 
 
 @dataclass
@@ -216,7 +219,9 @@ def write(folder: Path, kind: str, seed: int, conditions: tuple[str, ...] = COND
             (folder / name).write_bytes(compressed(picture, place.sensor.jpeg_quality))
             views.append({"camera": f"c{eye}", "file": name})
         row: dict[str, Any] = {"id": f"m{number:02d}", "views": views}
-        expect = "refuse" if condition in MUST_REFUSE else "may_refuse" if condition in MAY_REFUSE else "measure"
+        alike = seen.box is not None and (seen.box.material, place.ground.mat) in ALIKE
+        expect = "may_refuse" if condition in MAY_REFUSE or alike else "measure"
+        expect = "refuse" if condition in MUST_REFUSE else expect
         if kind == "overhead":
             expect = "refuse" if expect == "refuse" else "may_refuse"
             if seen.box is not None:
