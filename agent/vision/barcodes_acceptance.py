@@ -113,12 +113,14 @@ def _places(reads: Iterable[Read]) -> list[list[Read]]:
 
 
 def _together(a: Read, b: Read) -> bool:
-    """Two reads are of one place when one's middle lies in the other, or they are nearer than a third of a code.
+    """Two reads are of one place when one's middle lies in the other.
 
-    A linear code that was read along a slanting scan line has thin corners, so the first test alone would miss it.
+    A linear code that was read along one slanting scan line has thin corners; then near is enough.
     """
-    apart = math.dist(a.middle, b.middle)
-    return apart < 0.3 * min(a.length_px, b.length_px) or a.surrounds(*b.middle) or b.surrounds(*a.middle)
+    if a.surrounds(*b.middle) or b.surrounds(*a.middle):
+        return True
+    near = math.dist(a.middle, b.middle) < 0.3 * min(a.length_px, b.length_px)
+    return near and (a.is_thin or b.is_thin)
 
 
 def _why_not(

@@ -10,6 +10,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import cv2
+import numpy as np
+
 from agent.station.gs1 import upca_from_upce
 from agent.vision.barcodes_symbologies import ITF14, MATRIX
 
@@ -47,6 +50,12 @@ class Read:
         """The longer side."""
         a, b, _, d = self.corners
         return max(math.dist(a, b), math.dist(a, d))
+
+    @property
+    def is_thin(self) -> bool:
+        """Whether the corners span little more than one scan line, and so do not tell how high the code is."""
+        a, b, _, d = self.corners
+        return min(math.dist(a, b), math.dist(a, d)) < 0.06 * self.length_px
 
     def surrounds(self, x: float, y: float) -> bool:
         """Return whether a point of the picture lies within the corners."""
@@ -150,8 +159,9 @@ def _from_zbar(symbols: list[Any], view: View) -> Iterator[Read]:
             continue
         raw = bytes(symbol.data)
         text = raw.decode("utf-8", errors="replace")
-        left, top, width, height = symbol.rect
-        points = [(left, top), (left + width, top), (left + width, top + height), (left, top + height)]
+        # zbar tells the hull of its scan lines; its upright box would reach over a turned code's neighbours.
+        hull = np.array([(point.x, point.y) for point in symbol.polygon] or [symbol.rect[:2]], np.float32)
+        points = [(float(x), float(y)) for x, y in cv2.boxPoints(cv2.minAreaRect(hull))]
         yield Read(
             _as_printed(text, symbology),
             raw,

@@ -47,6 +47,13 @@ def test_two_texts_in_two_places_are_two_codes() -> None:
     assert verdicts(CODE_128, other) == {CODE_128.text: "", other.text: ""}
 
 
+def test_two_low_codes_one_above_the_other_are_two_codes() -> None:
+    below = ((100.0, 165.0), (300.0, 165.0), (300.0, 190.0), (100.0, 190.0))
+    above = ((100.0, 135.0), (300.0, 135.0), (300.0, 160.0), (100.0, 160.0))
+    low, other = replace(CODE_128, corners=above), replace(CODE_128, text="CA 859 2-38", corners=below)
+    assert verdicts(low, other) == {CODE_128.text: "", other.text: ""}
+
+
 def test_a_piece_that_reads_as_a_weaker_symbology_does_not_spoil_the_whole() -> None:
     piece = Read("0042100005264", b"", "UPCE", "]E0", HERE, "fast")
     found = verdicts(CODE_128, piece)
