@@ -16,6 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from agent import __version__, messages
+from agent.admin import Admin, is_admins
 from agent.advice import Advice
 from agent.chores import Chores
 from agent.clock import wall_is_trusted
@@ -28,8 +29,10 @@ from agent.station.events import (
     ButtonPressed,
     CopyWanted,
     Delivery,
+    DeviceRecovered,
     Effect,
     Event,
+    FactsReceipted,
     LinkChanged,
     SendPage,
     Synchronize,
@@ -41,6 +44,7 @@ from agent.station.values import Job
 from agent.station.view import look, view
 from agent.store import Store, StoreError
 from agent.wiring import open_bench
+from firmware_config.settings import ConfigError
 
 if TYPE_CHECKING:
     from agent.clock import Clock
@@ -53,9 +57,14 @@ LOG = logging.getLogger("packbench")
 # Events of one commit at the most.
 BATCH = 200
 TICK_S = 1.0
+# Receipts alone are committed so many at once, or after so long.
+RECEIPTS_AT_ONCE = 10
+RECEIPTS_WAIT_S = 0.25
 # A worker that has not beaten for so long is stuck, and systemd shall start us anew.
 STUCK_S = 30.0
 DECODER = msgspec.json.Decoder(State)
+# Where one of these sections changes, the bench is opened anew.
+BENCH = ("scale", "camera", "scanner", "printer", "signals")
 
 
 def turn(
@@ -77,6 +86,11 @@ def turn(
         if lasting(state) != lasting(before):
             store.save_state(msgspec.json.encode(lasting(state)))
     return state, effects
+
+
+def can_wait(events: list[Event]) -> bool:
+    """True for a few receipts alone: they wait for company, because each commit costs a sync of the disk."""
+    return len(events) < RECEIPTS_AT_ONCE and all(isinstance(event, FactsReceipted) for event in events)
 
 
 def lasting(state: State) -> State:
@@ -106,14 +120,19 @@ class Agent:
         self._retry: list[Event] = [
             AgentStarted(at_ms=self.clock.now_ms(), store_id=self.store.store_id, boot=self.store.boot),
         ]
+        self.admin = Admin(self.store, settings, self.clock)
         self.link = Link(access_of(settings), station=settings.station.id, site=settings.station.site,
                          boot=self.store.boot, about=birth(settings), inbox=self._inbox.put)
         self.local = LocalSocket(Path(settings.socket), self._inbox.put)
         self._shown: View | None = None
+        self._lamps: Lamps | None = None
         self._next_tick_s = 0.0
+        self._committed_s = 0.0
         self._stopping = threading.Event()
+        self._alive = False
         self._fatal: BaseException | None = None
         self.trouble: StoreError | None = None
+        self._refit()
 
     def run(self) -> int:
         """Work until SIGTERM or SIGINT; return the exit code. A bug ends the program, and systemd starts it anew."""
@@ -124,6 +143,7 @@ class Agent:
             self.link.start()
             self.local.start()
             self.devices.start()
+            self._alive = True
             tell_systemd("READY=1")
             while not self._stopping.is_set():
                 self._once()
@@ -164,6 +184,8 @@ class Agent:
                 TimePassed(at_ms=self.clock.now_ms(), wall_ms=self.clock.wall_ms(), time_ok=wall_is_trusted()))
         events += [event for request in requests if (event := self._asked(request)) is not None]
         self._turn(events)
+        if self.admin.turn(events, self.state, self.devices, self.link, self.status, self._inbox.put):
+            self._refit()
         for request in requests:
             request.answer(self._answer(request))
         self._publish()
@@ -188,11 +210,13 @@ class Agent:
             case Event():
                 return item
             case ("message", Delivery() as delivery, str() as topic, bytes() as payload, bool() as retained):
+                if is_admins(topic, self.settings.station.id):
+                    return self.admin.receive(topic, payload, delivery, retained=retained, time_ok=self.state.time_ok)
                 return messages.decode(
                     topic, payload, station=self.settings.station.id, site=self.settings.station.site,
                     retained=retained, delivery=delivery, at_ms=self.clock.now_ms(),
                 )
-            case ("puback", _, _, int() as reason) if reason >= 128:
+            case ("refused", _, _, int() as reason):
                 LOG.warning("the broker refuses a fact (reason 0x%02X); it is sent again later", reason)
             case ("up", *_):
                 return LinkChanged(at_ms=self.clock.now_ms(), up=True)
@@ -203,8 +227,10 @@ class Agent:
         return None
 
     def _turn(self, events: list[Event]) -> None:
-        if not events:
+        if not events or (can_wait(events) and time.monotonic() - self._committed_s < RECEIPTS_WAIT_S):
+            self._retry = events
             return
+        self._committed_s = time.monotonic()
         try:
             self.state, effects = turn(self.store, self.state, events, self.settings, wall_ms=self.clock.wall_ms(),
                                        advice=self.advice)
@@ -238,7 +264,7 @@ class Agent:
 
     def _publish(self) -> None:
         """Send facts that are due, as many as may be under way."""
-        now_ms, room = self.clock.now_ms(), self.link.room
+        now_ms, room = self.clock.now_ms(), self.link.refill
         if room <= 0:
             return
         for row in self.store.due(now_ms, room):
@@ -263,8 +289,29 @@ class Agent:
             self._shown = now
             LOG.info("shows: %s %s", now.sentence, now.hint)
             tell_systemd(f"STATUS={now.sentence}")
-            self.devices.show(Lamps(now.green, now.amber, now.red, "warn" if now.buzzer else ""))
+        lamps = self.admin.lamps() or Lamps(now.green, now.amber, now.red, "warn" if now.buzzer else "")
+        if lamps != self._lamps:
+            self._lamps = lamps
+            self.devices.show(lamps)
         self.devices.ask(look(self.state))
+
+    def _refit(self) -> None:
+        """Work by what the admin's settings say from now on; the bench is opened anew only where they change it."""
+        settings, before = self.admin.settings, self.settings
+        if any(getattr(settings, section) != getattr(before, section) for section in BENCH):
+            try:
+                devices = open_bench(settings, self._inbox.put)
+            except ConfigError as error:
+                self.admin.cannot_open(error)
+                return
+            old, self.devices, self._lamps = self.devices, devices, None
+            for one in self.state.broken:  # the new drivers say it again where it is still so
+                self._inbox.put(DeviceRecovered(at_ms=self.clock.now_ms(), device=one.device))
+            if self._alive:
+                old.stop()
+                devices.start()
+        self.settings, self.link.about = settings, birth(settings)
+        self.link.announce()
 
     def _feed_watchdog(self) -> None:
         """Tell systemd that we live, only while every worker does."""
@@ -285,13 +332,15 @@ class Agent:
             return {"view": msgspec.to_builtins(self._shown or view(self.state)), "live_g": self.devices.live_g}
         if request.ask == "status":
             return self.status()
+        if request.ask == "config":
+            return self.admin.explain(str(request.more.get("key", "")))
         if request.ask == "print-again":
             parcel = self.state.parcel(str(request.more.get("parcel", "")))
             if parcel is None or parcel.state != "open":
                 return {"error": "print.no-label: this parcel has no label that could be printed again; "
                                  "`packbench status` lists the parcels that have not ended."}
             return {"parcel": parcel.id, "state": "the label is printed again, marked as a copy; the first is void"}
-        return {"error": f"there is no request {request.ask!r}; there are view, status, press, print-again."}
+        return {"error": f"there is no request {request.ask!r}; there are view, status, press, print-again, config."}
 
     def status(self) -> dict[str, object]:
         """Return what the station is and does, for people and machines."""

@@ -14,7 +14,7 @@ import msgspec
 
 from agent import messages
 from agent.link import Link, access_of
-from agent.run import turn
+from agent.run import RECEIPTS_WAIT_S, can_wait, turn
 from agent.station.events import (
     Acknowledge,
     AgentStarted,
@@ -68,6 +68,7 @@ class LightStation:
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._events: list[Event] = [AgentStarted(at_ms=_now_ms(), store_id=self.store.store_id, boot=self.store.boot)]
         self._next_tick_s = 0.0
+        self._committed_s = 0.0
         self.link = Link(access_of(settings), station=settings.station.id, site=settings.station.site,
                          boot=self.store.boot, about=messages.Presence("ready", 0, messages.CONTRACT, "light"),
                          inbox=self._inbox.put)
@@ -76,7 +77,7 @@ class LightStation:
     def once(self, timeout_s: float) -> None:
         """One round of the owner loop: drain, step, one commit, effects, publish."""
         events, self._events = self._events, []
-        for item in self._drain(0.0 if events else timeout_s):
+        for item in self._drain(0.0 if events and not can_wait(events) else timeout_s):
             event = self._event_of(item)
             if event is not None:
                 events.append(event)
@@ -86,13 +87,17 @@ class LightStation:
             events.append(TimePassed(at_ms=_now_ms(), wall_ms=_wall_ms(), time_ok=True))
         if self._packs:
             events += self._pack()
-        if events:
+        if can_wait(events) and time.monotonic() - self._committed_s < RECEIPTS_WAIT_S:
+            self._events = events
+        elif events:
+            self._committed_s = time.monotonic()
             self.state, effects = turn(self.store, self.state, events, self.settings, wall_ms=_wall_ms())
             self._checkpoint("committed")
             for effect in effects:
                 self._perform(effect)
         now_ms = _now_ms()
-        for row in self.store.due(now_ms, max(self.link.room, 0)):
+        room = self.link.refill
+        for row in self.store.due(now_ms, room) if room else ():
             if not self.link.publish(row):
                 break
             self._checkpoint("sent")

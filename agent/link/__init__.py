@@ -7,7 +7,8 @@ only puts tuples into the inbox:
     ("up", generation, Broker)                       connected and subscribed
     ("down", generation, code, detail, hint)         lost, or not reached; it goes on trying
     ("message", Delivery, topic, payload, retained)
-    ("puback", generation, mid, reason)              0 is good, 16 is "nobody listens", 128 and up is refused
+    ("refused", generation, mid, reason)             the broker did not take a message (MQTT 5, section 2.4)
+    ("room", generation)                             a quarter of the window is free again, or all of it
 
 Everything else is called from the thread that owns the store.
 """
@@ -90,14 +91,14 @@ class Link:
     def say(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False, event: bool = False) -> int:
         """Hand a message to the network thread; return its id, or 0 when there is no connection or no room.
 
-        What the broker would not take for its size is answered with a PUBACK of reason 149 and id -1 instead of being
-        sent: it would cost the connection.
+        What the broker would not take for its size is answered with a refusal of reason 149 and id -1 instead of
+        being sent: it would cost the connection.
         """
         connection = self._connection
         if connection is None or not connection.up or (qos and self.room <= 0):
             return 0
         if len(payload) + PACKET_HEAD > connection.max_bytes:
-            self._inbox(("puback", connection.generation, -1, PACKET_TOO_LARGE))
+            self._inbox(("refused", connection.generation, -1, PACKET_TOO_LARGE))
             return -1
         return connection.publish(topic, payload, qos=qos, retain=retain, event=event)
 
@@ -135,6 +136,13 @@ class Link:
         """How many more messages the broker takes right now."""
         connection = self._connection
         return connection.window - self.in_flight if connection is not None and connection.up else 0
+
+    @property
+    def refill(self) -> int:
+        """How many facts to send now: none while over three quarters of the window are under way: they go in lots."""
+        connection = self._connection
+        room = self.room
+        return room if connection is not None and room >= connection.window // 4 else 0
 
     def drop(self) -> None:
         """Cut the connection as a pulled cable does, and begin anew after the usual wait."""

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 CONNACK_S = 5.0  # a v5 client on a port that speaks 3.1.1 alone often gets no answer at all
 SUBACK_S = 10.0
 SESSION_S = 7 * 24 * 3600  # the broker keeps our queue over a long weekend
-WINDOW = 100  # messages on the way in each direction; AWS IoT Core takes no more
+WINDOW = 100  # messages on the way to us, and to a broker that does not say what it takes (AWS IoT Core: 100)
+WINDOW_OUT = 200  # to a broker that says so
 ESSENTIAL = 2  # the first filters (work, receipts): without them there is no use in being connected
 
 
@@ -45,6 +46,16 @@ class Broker:
     session_present: bool
     window: int
     max_bytes: int
+
+
+class CloudEvent(Properties):
+    """The properties of every fact (CloudEvents over MQTT 5, structured mode), packed once and not for each."""
+
+    def __init__(self) -> None:
+        super().__init__(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's
+        self.ContentType = "application/cloudevents+json"
+        packed: bytes = super().pack()  # type: ignore[no-untyped-call]  # paho's
+        object.__setattr__(self, "pack", lambda: packed)  # past paho's own __setattr__, which knows only properties
 
 
 class Connection:
@@ -67,12 +78,13 @@ class Connection:
         self._access = access
         self._inbox = inbox
         self._filters = topics.subscriptions(station, site)
+        self._fleet_filters = topics.fleet_subscriptions(station, site)
+        self._first_mid: int | None = None
         self._presence_topic = topics.station(station, "presence")
         self._present = False
         self._end: LinkError | None = None
         self._began_s = time.monotonic()
-        self._content_type = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's
-        self._content_type.ContentType = "application/cloudevents+json"
+        self._content_type = CloudEvent()
         self._client = self._make_client()
 
     def _make_client(self) -> mqtt.Client:
@@ -80,7 +92,7 @@ class Connection:
         client = mqtt.Client(
             CallbackAPIVersion.VERSION2, client_id=self._access.client_id, clean_session=None if v5 else False,
             protocol=MQTTProtocolVersion(self.version), reconnect_on_failure=False, manual_ack=True)
-        client.max_inflight_messages_set(WINDOW)
+        client.max_inflight_messages_set(WINDOW_OUT)
         client.connect_timeout = CONNACK_S
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
@@ -149,15 +161,21 @@ class Connection:
             self._end = refused(reason.value, str(reason))
             return
         self._present = bool(flags.session_present)
-        self.window = min(getattr(properties, "ReceiveMaximum", WINDOW), WINDOW)
+        if self.version == mqtt.MQTTv5:  # absent means 65,535 (MQTT 5, 3.2.2.3.3)
+            self.window = min(getattr(properties, "ReceiveMaximum", WINDOW_OUT), WINDOW_OUT)
         self.max_bytes = getattr(properties, "MaximumPacketSize", self.max_bytes)
-        if self.version == mqtt.MQTTv5:
-            client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in self._filters])
-        else:
-            client.subscribe([(topic, 1) for topic in self._filters])
+        _, self._first_mid = self._subscribe(client, self._filters)
+        self._subscribe(client, self._fleet_filters)
 
-    def _on_subscribe(self, _client: mqtt.Client, _user: object, _mid: int, reasons: list[ReasonCode],
+    def _subscribe(self, client: mqtt.Client, filters: tuple[str, ...]) -> tuple[MQTTErrorCode, int | None]:
+        if self.version == mqtt.MQTTv5:
+            return client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in filters])
+        return client.subscribe([(topic, 1) for topic in filters])
+
+    def _on_subscribe(self, _client: mqtt.Client, _user: object, mid: int, reasons: list[ReasonCode],
                       _properties: Properties | None) -> None:
+        if mid != self._first_mid:  # without the fleet's own topics a station works as it did
+            return
         denied = [topic for topic, reason in zip(self._filters, reasons, strict=False) if reason.is_failure]
         if any(topic in self._filters[:ESSENTIAL] for topic in denied):
             self._end = LinkError("link.subscribe-denied", f"the broker denies {', '.join(denied)}.",
@@ -172,13 +190,17 @@ class Connection:
             self._end = refused(reason.value, str(reason))
 
     def _on_message(self, _client: mqtt.Client, _user: object, message: mqtt.MQTTMessage) -> None:
-        delivery = Delivery(self.generation, message.mid if message.qos else 0)
+        reply = str(getattr(message.properties, "ResponseTopic", "")) if self.version == mqtt.MQTTv5 else ""
+        delivery = Delivery(self.generation, message.mid if message.qos else 0, reply)
         self._inbox(("message", delivery, message.topic, bytes(message.payload), bool(message.retain)))
 
     def _on_publish(self, _client: mqtt.Client, _user: object, mid: int, reason: ReasonCode,
                     _properties: Properties | None) -> None:
         self.acked += 1
-        self._inbox(("puback", self.generation, mid, reason.value))
+        if reason.is_failure:
+            self._inbox(("refused", self.generation, mid, reason.value))
+        if self.published - self.acked in (0, self.window * 3 // 4):
+            self._inbox(("room", self.generation))
 
     # -- the owner's thread -------------------------------------------------------------------------------------
 

@@ -179,6 +179,10 @@ class Store:
         """Write the core's state inside the running transaction."""
         self._db.execute("INSERT OR REPLACE INTO state (id, body, digest) VALUES (1,?,?)", (blob, digest(blob)))
 
+    def save_fleet(self, blob: bytes) -> None:
+        """Write what the fleet's admin wants of this station inside the running transaction."""
+        self._db.execute("INSERT OR REPLACE INTO state (id, body, digest) VALUES (2,?,?)", (blob, digest(blob)))
+
     def forget(self, wall_ms: int, *, ended_days: float, addresses_days: float) -> dict[str, int]:
         """Inside the running transaction, delete what is old; see `care.forget`."""
         from agent.store.care import forget
@@ -189,8 +193,15 @@ class Store:
 
     def load_state(self) -> bytes | None:
         """Return the core's state as it was last written, or None. Raises StoreError when its bytes changed since."""
+        return self._load(1)
+
+    def load_fleet(self) -> bytes | None:
+        """Return what the fleet's admin wants, as it was last written, or None. Raises StoreError as `load_state`."""
+        return self._load(2)
+
+    def _load(self, number: int) -> bytes | None:
         with sqlite_errors():
-            row = self._db.execute("SELECT body, digest FROM state WHERE id=1").fetchone()
+            row = self._db.execute("SELECT body, digest FROM state WHERE id=?", (number,)).fetchone()
         if row is None:
             return None
         body, expected = row

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from agent.store.errors import StoreError
 from agent.store.opening import FILE, claim, connect
-from agent.store.outbox import Outbox, digest
+from agent.store.outbox import PRIORITIES, SEQ_BITS, Outbox, digest, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,16 +55,15 @@ def check(path: Path) -> list[Finding]:
             findings += [Finding("store.damaged", "", str(verdict))
                          for (verdict,) in db.execute("PRAGMA integrity_check(20)") if verdict != "ok"]
             for table in HASHED:
-                key = "rowid" if table != "outbox" else "seq"
                 findings += [Finding("store.row-damaged", table, f"row {name} is not what was written.")
-                             for name, body, expected in _rows(db, table, key) if digest(body) != expected]
+                             for name, body, expected in _rows(db, table) if digest(body) != expected]
         except sqlite3.DatabaseError as error:
             findings.append(Finding("store.damaged", "", f"{error}."))
     return findings
 
 
-def _rows(db: sqlite3.Connection, table: str, key: str) -> Iterator[tuple[object, bytes, bytes]]:
-    yield from db.execute(f"SELECT {key}, body, digest FROM {table} WHERE body IS NOT NULL")
+def _rows(db: sqlite3.Connection, table: str) -> Iterator[tuple[object, bytes, bytes]]:
+    yield from db.execute(f"SELECT rowid, body, digest FROM {table} WHERE body IS NOT NULL")
 
 
 def salvage(directory: Path, *, station: str) -> Salvage:
@@ -121,8 +120,8 @@ def _copy(broken: Path, fresh: sqlite3.Connection, station: str) -> Salvage:
 def _unsent(found: list[sqlite3.Row], old_id: str) -> Iterator[tuple[int, str, str, bytes, int]]:
     for row in found:
         if digest(row["body"]) == row["digest"] and (row["foreign_id"] or old_id):
-            fact_id = row["foreign_id"] or f"{old_id}:{row['seq']}"
-            yield row["priority"], row["kind"], fact_id, row["body"], row["wall_ms"]
+            priority, seq = divmod(row["place"], 1 << SEQ_BITS)
+            yield priority, row["kind"], row["foreign_id"] or f"{old_id}:{seq}", row["body"], row["wall_ms"]
 
 
 def _insert(fresh: sqlite3.Connection, table: str, found: list[sqlite3.Row]) -> int:
@@ -151,15 +150,23 @@ def readable(db: sqlite3.Connection, table: str) -> tuple[list[sqlite3.Row], int
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:  # no database, no such table: nothing to halve
             return [], 1
-    if table in ("outbox", "job_codes"):
+    if table == "job_codes":
         return _from_both_ends(db, table)
+    if table == "outbox":  # four stretches of row ids, one for each priority
+        halves = [_halved(db, table, place_of(priority, 0), place_of(priority, LAST_GUESS))
+                  for priority in range(PRIORITIES)]
+        return [row for rows, _ in halves for row in rows], sum(gaps for _, gaps in halves)
     try:
         (last,) = tuple(db.execute(f"SELECT max(rowid) FROM {table}").fetchone())
     except sqlite3.DatabaseError:
         last = LAST_GUESS
+    return _halved(db, table, 1, int(last or 0))
+
+
+def _halved(db: sqlite3.Connection, table: str, first: int, last: int) -> tuple[list[sqlite3.Row], int]:
     rows: list[sqlite3.Row] = []
     gaps = failures = 0
-    ranges = [(1, int(last or 0))]
+    ranges = [(first, last)]
     while ranges:
         low, high = ranges.pop()
         if low > high or failures > PATIENCE:
@@ -178,7 +185,7 @@ def readable(db: sqlite3.Connection, table: str) -> tuple[list[sqlite3.Row], int
 
 def _from_both_ends(db: sqlite3.Connection, table: str) -> tuple[list[sqlite3.Row], int]:
     rows: dict[tuple[object, ...], sqlite3.Row] = {}
-    keys = ("priority", "seq") if table == "outbox" else ("code", "job")
+    keys = ("code", "job")
     for direction in ("ASC", "DESC"):
         order = ",".join(f"{key} {direction}" for key in keys)
         with contextlib.suppress(sqlite3.DatabaseError):

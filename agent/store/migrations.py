@@ -44,9 +44,9 @@ def first(db: Database) -> None:
     db.execute("CREATE INDEX prints_mark ON prints (mark)")
     db.execute("CREATE INDEX prints_parcel ON prints (parcel) WHERE parcel != ''")
     # `foreign_id` is set for rows that were salvaged from an older store and keep the id that they were told with.
-    db.execute("CREATE TABLE outbox (priority INTEGER NOT NULL, seq INTEGER NOT NULL, kind TEXT NOT NULL,"
-               " foreign_id TEXT, body BLOB NOT NULL, digest BLOB NOT NULL, wall_ms INTEGER NOT NULL,"
-               " PRIMARY KEY (priority, seq)) STRICT, WITHOUT ROWID")
+    # `place` is the priority in its upper byte and the seq below: the order of leaving, as the row id itself.
+    db.execute("CREATE TABLE outbox (place INTEGER PRIMARY KEY, kind TEXT NOT NULL, foreign_id TEXT,"
+               " body BLOB NOT NULL, digest BLOB NOT NULL, wall_ms INTEGER NOT NULL) STRICT")
     db.execute("CREATE UNIQUE INDEX outbox_foreign ON outbox (foreign_id) WHERE foreign_id IS NOT NULL")
     db.table("dead_letters").create(
         {"sha256": str, "topic": str, "code": str, "detail": str, "payload": bytes, "bytes": int, "count": int,

@@ -20,9 +20,21 @@ if TYPE_CHECKING:
     from agent.station.facts import Fact
 
 PRIORITIES = 4
-WINDOW = 2_000  # rows that were sent and have no receipt; beyond it, sending more would only fill the OMS's queue
+WINDOW = 4_000  # rows that were sent and have no receipt; beyond it, sending more would only fill the OMS's queue
 FIRST_RESEND_MS = 15_000
 LAST_RESEND_MS = 600_000
+
+
+SEQ_BITS = 56
+
+
+def place_of(priority: int, seq: int) -> int:
+    """Return the row id of a fact: its priority in the upper byte, its seq below.
+
+    >>> divmod(place_of(2, 7), 1 << SEQ_BITS)
+    (2, 7)
+    """
+    return priority << SEQ_BITS | seq
 
 
 class Row(Struct, frozen=True):
@@ -62,8 +74,10 @@ class Outbox:
         self._cursor = [0] * PRIORITIES
         row = connection.execute("SELECT value FROM meta WHERE name='seq'").fetchone()
         self._last = [0] * PRIORITIES  # the highest seq of each priority: beyond it nothing has to be looked for
-        for priority, highest in connection.execute("SELECT priority, max(seq) FROM outbox GROUP BY priority"):
-            self._last[priority] = highest
+        for priority in range(PRIORITIES):
+            (highest,) = connection.execute("SELECT max(place) FROM outbox WHERE place BETWEEN ? AND ?",
+                                            (place_of(priority, 0), place_of(priority + 1, 0) - 1)).fetchone()
+            self._last[priority] = (highest or 0) & (1 << SEQ_BITS) - 1
         self._seq = max(int(row[0]) if row else 0, *self._last)
         self._written_seq = self._seq
 
@@ -74,8 +88,8 @@ class Outbox:
         self._waiting += 1
         body = envelope(fact, id=f"{self._store_id}:{self._seq}", station=self._station, seq=self._seq, boot=boot,
                         mono_ms=mono_ms, wall_ms=wall_ms, time_ok=time_ok)
-        self._db.execute("INSERT INTO outbox (priority, seq, kind, body, digest, wall_ms) VALUES (?,?,?,?,?,?)",
-                         (fact.priority, self._seq, fact.kind, body, digest(body), wall_ms))
+        self._db.execute("INSERT INTO outbox (place, kind, body, digest, wall_ms) VALUES (?,?,?,?,?)",
+                         (place_of(fact.priority, self._seq), fact.kind, body, digest(body), wall_ms))
         return self._seq
 
     def adopt(self, rows: Iterable[tuple[int, str, str, bytes, int]]) -> int:
@@ -85,8 +99,8 @@ class Outbox:
             self._seq += 1
             self._last[priority] = self._seq
             count += self._db.execute(
-                "INSERT OR IGNORE INTO outbox (priority, seq, kind, foreign_id, body, digest, wall_ms)"
-                " VALUES (?,?,?,?,?,?,?)", (priority, self._seq, kind, old_id, body, digest(body), wall_ms)).rowcount
+                "INSERT OR IGNORE INTO outbox (place, kind, foreign_id, body, digest, wall_ms) VALUES (?,?,?,?,?,?)",
+                (place_of(priority, self._seq), kind, old_id, body, digest(body), wall_ms)).rowcount
         self._waiting += count
         return count
 
@@ -111,16 +125,20 @@ class Outbox:
     def drop(self, ids: Iterable[str]) -> None:
         """Delete the rows that the OMS has; ids that are not ours or are gone already change nothing."""
         ours = f"{self._store_id}:"
+        keys: list[tuple[int]] = []
         for fact_id in ids:
             if fact_id.startswith(ours):
-                seq = int(fact_id.removeprefix(ours))
-                self._waiting -= self._db.execute("DELETE FROM outbox WHERE priority IN (0,1,2,3) AND seq=?",
-                                                  (min(seq, 2**62),)).rowcount
+                seq = int(fact_id[len(ours):])
+                sent = self._sent.get(seq)
+                priorities = range(PRIORITIES) if sent is None else (sent.priority,)
+                keys += [(place_of(priority, seq),) for priority in priorities if seq <= self._seq]
                 self._dropped.append(seq)
             else:
-                gone = self._db.execute("DELETE FROM outbox WHERE foreign_id=? RETURNING seq", (fact_id,)).fetchall()
+                gone = self._db.execute("DELETE FROM outbox WHERE foreign_id=? RETURNING place", (fact_id,)).fetchall()
                 self._waiting -= len(gone)
-                self._dropped.extend(seq for (seq,) in gone)
+                self._dropped.extend(place & (1 << SEQ_BITS) - 1 for (place,) in gone)
+        if keys:
+            self._waiting -= self._db.executemany("DELETE FROM outbox WHERE place=?", keys).rowcount
 
     def due(self, now_ms: int, limit: int) -> list[Row]:
         """Return up to `limit` rows to publish now: by priority, then in the order in which they happened.
@@ -131,10 +149,11 @@ class Outbox:
         overdue = self._overdue(now_ms) if now_ms >= self._next_due_ms else {}
         for priority in range(PRIORITIES):
             for seq in overdue.get(priority, ())[: limit - len(rows)]:
-                rows.extend(self._rows("priority=? AND seq=?", (priority, seq), 1))
+                rows.extend(self._rows(place_of(priority, seq), place_of(priority, seq), 1))
             room = min(limit - len(rows), WINDOW - len(self._sent))
             if room > 0 and self._cursor[priority] < self._last[priority]:
-                rows.extend(self._rows("priority=? AND seq>?", (priority, self._cursor[priority]), room))
+                first = place_of(priority, self._cursor[priority] + 1)
+                rows.extend(self._rows(first, place_of(priority + 1, 0) - 1, room))
         return rows
 
     def _overdue(self, now_ms: int) -> dict[int, list[int]]:
@@ -149,15 +168,17 @@ class Outbox:
                 self._next_due_ms = now_ms  # until it was sent
         return overdue
 
-    def _rows(self, where: str, values: tuple[int, int], limit: int) -> list[Row]:
-        found = self._db.execute(
-            f"SELECT priority, seq, kind, foreign_id, body FROM outbox WHERE {where} ORDER BY seq LIMIT ?",
-            (*values, limit)).fetchall()
-        return [
-            Row(priority, seq, foreign_id or f"{self._store_id}:{seq}", fact_topic(self._station, kind), body,
-                self._sent[seq].attempts + 1 if seq in self._sent else 1)
-            for priority, seq, kind, foreign_id, body in found
-        ]
+    def _rows(self, first: int, last: int, limit: int) -> list[Row]:
+        """Return the rows from one place to another, at most `limit`."""
+        found = self._db.execute("SELECT place, kind, foreign_id, body FROM outbox WHERE place BETWEEN ? AND ?"
+                                 " ORDER BY place LIMIT ?", (first, last, limit)).fetchall()
+        rows = []
+        for place, kind, foreign_id, body in found:
+            priority, seq = divmod(place, 1 << SEQ_BITS)
+            attempt = self._sent[seq].attempts + 1 if seq in self._sent else 1
+            rows.append(Row(priority, seq, foreign_id or f"{self._store_id}:{seq}",
+                            fact_topic(self._station, kind), body, attempt))
+        return rows
 
     def mark_sent(self, row: Row, now_ms: int) -> None:
         """Remember that `row` was handed to the link just now."""
@@ -177,9 +198,9 @@ class Outbox:
         return self._waiting
 
     def oldest_id(self) -> str:
-        """The id of the oldest fact without a receipt, or an empty text."""
-        row = self._db.execute("SELECT seq, foreign_id FROM outbox ORDER BY seq LIMIT 1").fetchone()
-        return "" if row is None else row[1] or f"{self._store_id}:{row[0]}"
+        """The id of the oldest fact of the first priority without a receipt, or an empty text."""
+        rows = self._db.execute("SELECT place, foreign_id FROM outbox ORDER BY place LIMIT 1").fetchall()
+        return "".join(foreign_id or f"{self._store_id}:{place & (1 << SEQ_BITS) - 1}" for place, foreign_id in rows)
 
     @property
     def unreceipted(self) -> int:
