@@ -53,7 +53,7 @@ class Settling:
         self._d = division_g
         self._dead_load_g = 0.05 * capacity_g
         self._rate = rate_sps
-        self._notches = 2 if rate_sps > SLOW_SPS else 0
+        self.notches = 2 if rate_sps > SLOW_SPS else 0
         self._looks = 0
         self._per_block = max(1, round(BLOCK_S * rate_sps))
         self._predicted_block = max(1, round(PREDICTED_BLOCK_S * rate_sps))
@@ -104,22 +104,22 @@ class Settling:
 
     def level(self, samples: list[float]) -> float | None:
         """Return the newest level without its ring, still or not; None for too few samples."""
-        seen = stretch(samples[-self._predicted_window:], self._predicted_block, self._notches)
+        seen = stretch(samples[-self._predicted_window:], self._predicted_block, self.notches)
         return None if seen is None else seen.mean
 
     def predict(self, samples: list[float]) -> float | None:
         """Return a first level for the screen, or None while nothing can be said."""
         if len(samples) < self._predicted_window:
             return None
-        seen = stretch(samples[-self._predicted_window:], self._predicted_block, self._notches)
+        seen = stretch(samples[-self._predicted_window:], self._predicted_block, self.notches)
         limit_g = PREDICTED_LIMIT_D * self._d
         return seen.mean if seen is not None and seen.sd <= limit_g and abs(seen.trend) <= 1.5 * limit_g else None
 
     def _notches_of(self, window: int) -> int:
         """Two; one where only seconds of a slow converter show a ring, and none in its short windows."""
-        if self._notches == 0:
+        if self.notches == 0:
             return 1 if window >= SLOW_RING_S * self._rate else 0
-        return self._notches
+        return self.notches
 
     def _quiet(self, seen: Stretch) -> bool:
         return seen.sd <= QUIET_SD_D * self._d and abs(seen.trend) <= QUIET_TREND_D * self._d
@@ -128,8 +128,8 @@ class Settling:
         d = self._d
         patience = max(1.0, min(2.0 if floor_g > SHAKY_D * d else 1.25, waited_s - 0.5))
         shakes_g = max(floor_g, FLOOR_D * d) * 2.0 * patience * (1.0 + max(0.0, load_g) / self._dead_load_g)
-        enough_g = (ENOUGH_D if self._notches else SLOW_ENOUGH_D) * d * patience
-        self._deep_below_g = DEEP_WITHIN * max(shakes_g, QUIET_SD_D * d) if self._notches else 0.0
+        enough_g = (ENOUGH_D if self.notches else SLOW_ENOUGH_D) * d * patience
+        self._deep_below_g = DEEP_WITHIN * max(shakes_g, QUIET_SD_D * d) if self.notches else 0.0
         self._looks += 1
         rarely = self._held is None and waited_s > EAGER_S and self._looks % 3
         for window in self._windows[:2] if rarely else self._windows:

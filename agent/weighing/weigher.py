@@ -324,7 +324,7 @@ class Weigher:
     def _rest(self) -> Stretch | None:
         if len(self._samples) < self._rest_window:
             return None
-        return stretch(self._samples[-self._rest_window:], self._rest_block, 0)
+        return stretch(self._samples[-self._rest_window:], self._rest_block, self._settling.notches)
 
     def _at_rest(self) -> Stretch | None:
         seen = self._rest()

@@ -245,3 +245,12 @@ def test_a_wired_cell_with_its_sign_swapped_weighs_with_a_negative_span() -> Non
     events = [event for i in range(400) for event in
               weigher.feed(i / 80, round(1000 - 143 * (2000 if i > 160 else 0) + random.gauss(0, 40)))]
     assert weights(events) == [pytest.approx(2000.0, abs=2.0)]
+
+
+def test_the_platform_is_cleared_while_the_tray_still_rings() -> None:
+    physics = ScalePhysics(7, ScaleRig(ring_hz=10.0, damping=0.004))
+    physics.place(8000.0, 2.0)
+    physics.lift(6.0, over_s=0.02)
+    cleared = [event.at_s for event in told(physics, 12.0) if isinstance(event, PlatformCleared)]
+    assert cleared
+    assert cleared[0] < 8.0
