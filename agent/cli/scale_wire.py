@@ -74,7 +74,7 @@ def wired(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--zero", type=float, default=0.0, help="Counts of the empty platform.")
     @functools.wraps(command)
     def with_wire(*, config: Path, driver: Driver | None, path: str, rate: float, capacity: float,
-                  division: float | None, counts_per_gram: float | None, zero: float, **rest: Any) -> Any:  # noqa: ANN401
+                  division: float | None, counts_per_gram: float | None, zero: float, **rest: Any) -> Any:  # noqa: ANN401 (click's own)
         if rest.get("find"):
             wire = None
         elif driver is None:

@@ -86,7 +86,7 @@ def serve(data_pin: int, clock_pin: int) -> None:
     """Print one line a conversion for ever: the count, or `-` when none was ready or the word was not whole."""
     from hx711 import HX711
 
-    class Reader(HX711):  # type: ignore[misc]
+    class Reader(HX711):  # type: ignore[misc]  # the package has no types
         """The package's reader: it notes whether a whole word came, and never waits inside a read."""
 
         whole = False

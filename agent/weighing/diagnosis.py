@@ -82,7 +82,7 @@ def _findings(seen: Diagnosis, rate_sps: float, division_g: float, counts_per_gr
                         "Check supply, DOUT and PD_SCK, and that nothing else reads the chip.")]
     found: list[Finding] = []
 
-    def note(wrong: bool, code: str, meaning: str, hint: str) -> None:  # noqa: FBT001
+    def note(wrong: bool, code: str, meaning: str, hint: str) -> None:  # noqa: FBT001 (it reads as a sentence)
         if wrong:
             found.append(Finding(code, meaning, hint))
 

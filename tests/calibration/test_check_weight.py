@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import time
 from random import Random
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from agent.bench.scale import EMPTY_CODE, ScalePhysics, ScaleRig
 from calibration.check_weight import judged_checks, zero_and_warmth
 from calibration.cli_check import check_weight
 from firmware_config.calibration import ScaleCalibration
+from tests.simulation.hx711_chip import FakeClock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,9 +59,8 @@ def test_the_zeros_warmth_is_found_beside_a_drift_and_an_outlier() -> None:
 
 
 def test_a_check_weight_joins_the_log_and_is_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    now, sleep = time.monotonic, time.sleep
-    monkeypatch.setattr("calibration.cli_check.time", SimpleNamespace(
-        monotonic=lambda: 20.0 * now(), sleep=lambda span_s: sleep(span_s / 20.0)))
+    clock = FakeClock(step_s=1e-4)
+    monkeypatch.setattr("calibration.cli_check.time", SimpleNamespace(monotonic=clock, sleep=clock.sleep))
     rig = ScaleRig(rate_sps=80.0)
     physics = ScalePhysics(1, rig)
     physics.place(10_000.0, 1.2, speed_mm_s=5.0)

@@ -113,7 +113,7 @@ class Gpio:
         if gpio == 9:
             raise OSError("GPIO busy")
 
-    def gpio_claim_input(self, handle: int, gpio: int, lFlags: int) -> None:  # noqa: N803
+    def gpio_claim_input(self, handle: int, gpio: int, lFlags: int) -> None:  # noqa: N803 (lgpio's own word)
         self.pulled_up = lFlags == self.SET_PULL_UP
 
     def gpio_write(self, handle: int, gpio: int, level: int) -> None:

@@ -34,10 +34,10 @@ HID = ("Fairbanks", "Stamps", "DYMO", "HID", "Practum")
 def entries() -> list[Any]:
     if not RECORDINGS:
         return []
-    return json.loads((Path(RECORDINGS) / "captures" / "scales.json").read_text())  # type: ignore[no-any-return]
+    return json.loads((Path(RECORDINGS) / "captures" / "scales.json").read_text())  # type: ignore[no-any-return]  # JSON
 
 
-def readings_of(entry: Any) -> list[Reading]:  # noqa: ANN401
+def readings_of(entry: Any) -> list[Reading]:  # noqa: ANN401 (JSON)
     pieces = entry["hex"].replace("7c", "") if "|" in entry.get("text", "") else entry["hex"]
     content = bytes.fromhex(pieces)
     if "hiddev" in entry["situation"]:
@@ -51,7 +51,7 @@ def readings_of(entry: Any) -> list[Reading]:  # noqa: ANN401
 
 @pytest.mark.skipif(not RECORDINGS, reason="PACKBENCH_RECORDINGS is not set")
 @pytest.mark.parametrize("entry", [one for one in entries() if one.get("hex")], ids=lambda one: one["id"])
-def test_every_frame_from_the_field_reads_as_it_is(entry: Any) -> None:  # noqa: ANN401
+def test_every_frame_from_the_field_reads_as_it_is(entry: Any) -> None:  # noqa: ANN401 (JSON)
     expected = entry["expected"] if isinstance(entry["expected"], list) else [entry["expected"]]
     if "value" not in expected[0]:
         pytest.skip("states a rule, not a reading")
@@ -79,7 +79,7 @@ def test_every_frame_from_the_field_reads_as_it_is(entry: Any) -> None:  # noqa:
     ("balance", "   12.3 g ?", "12.3", "g", False, None),
 ])
 def test_a_frame_keeps_unit_resolution_and_marks(
-        dialect: str, sent: str, value: str, unit: str, stable: bool, mode: str | None) -> None:  # noqa: FBT001
+        dialect: str, sent: str, value: str, unit: str, stable: bool, mode: str | None) -> None:  # noqa: FBT001 (a table's column)
     [reading] = Frames(DIALECTS[dialect]).feed(sent.encode() + b"\r\n")
     assert (str(reading.value), reading.unit, reading.stable, reading.mode) == (value, unit, stable, mode)
     decimals = len(value.partition(".")[2])
