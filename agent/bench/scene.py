@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Material = Literal["kraft", "white", "dark", "two-tone", "glossy", "grey"]
+Mat = Literal["green", "steel", "felt", "wood", "black"]
+Table = Literal["wood", "grey", "concrete"]
 Face = Literal["top", "front", "back", "left", "right", "table", "shown"]
 
 
@@ -101,8 +103,8 @@ class Light:
 class Ground:
     """What the platform and the table look like."""
 
-    mat: Literal["green", "steel", "felt", "wood", "black"] = "green"
-    table: Literal["wood", "grey", "concrete"] = "wood"
+    mat: Mat = "green"
+    table: Table = "wood"
     platform_mm: tuple[float, float] = (480.0, 420.0)
     seed: int = 1
 

@@ -78,7 +78,7 @@ def exposed(clean: Picture, seed: int, sensor: Sensor) -> Picture:
 
 def compressed(picture: Picture, quality: int) -> bytes:
     """Return a picture (BGR) as JPEG."""
-    done, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    done, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not done:
         raise ValueError("the picture could not be written as JPEG")
-    return data.tobytes()
+    return encoded.tobytes()

@@ -100,6 +100,6 @@ def _draw(station: Station, row: Measurement, answer: Dimensions | Refused, fold
         picture = read_picture(station.folder / view.file)
         if picture is not None:
             name = f"{Path(view.file).stem}.png"
-            done, data = cv2.imencode(".png", drawn(picture, station.calibrations[view.camera], answer))
+            done, encoded = cv2.imencode(".png", drawn(picture, station.calibrations[view.camera], answer))
             if done:
-                (folder / name).write_bytes(data.tobytes())
+                (folder / name).write_bytes(encoded.tobytes())

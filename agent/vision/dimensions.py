@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 # What the model leaves out: boards are not quite flat, edges not quite straight, rounding differs from edge to edge.
 MODEL_MM = 0.65
 AGREE_MM = 3.0
+# The median of 8-bit values below which noise is as large as edges.
+DARKEST = 14
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,6 +92,8 @@ def measure(looks: Sequence[Look], range_height_mm: float | None = None) -> Dime
     moved_px = 0.0
     for look, view in zip(looks, views, strict=True):
         for number, frame in enumerate(look.frames):
+            if np.median(frame[::8, ::8]) < DARKEST:
+                return refused("camera.too-dark")
             changed, nudged = _evidence(view, frame, look.empty)
             if nudged is not None and not nudged.corrected:
                 return refused("camera.moved")

@@ -27,12 +27,13 @@ HINTS = {
     "camera.wrong-size": "The picture's size is not the calibration's. Set the camera's mode back or calibrate again.",
     "dimensions.ambiguous": "Two sizes fit equally well. Turn the box by a hand's breadth.",
     "dimensions.empty": "Nothing stands on the platform. Put the box on it.",
-    "dimensions.foreign": "Something beside the box is in view. Take hands and other things away.",
+    "dimensions.hand-in-view": "Something reaches into the picture. Take the hand away.",
     "dimensions.height-not-observable": "From this camera the height cannot be seen. Measure the height by hand.",
     "dimensions.not-a-box": "This is not a box with straight edges. Measure it by hand.",
-    "dimensions.partial": "The box is not wholly in view. Move it to the middle.",
+    "dimensions.partial": "The box or a hand reaches out of the picture. Move the box to the middle and let go.",
     "dimensions.range-disagrees": "Range sensor and camera disagree about the height. Measure it by hand.",
     "dimensions.same-colour": "The box looks like the platform. Put a mat of another colour under it.",
+    "dimensions.two-objects": "Something lies beside the box. Leave only the box on the platform.",
     "dimensions.uncertain": "The edges cannot be seen well enough. Turn the box or measure it by hand.",
     "dimensions.unsteady": "The box moved while it was measured. Let go of it.",
 }
@@ -63,14 +64,15 @@ def objection(views: Sequence[Evidence], found: Sequence[Answer], u95_mm: Points
     best = found[0]
     if any(not _in_view(seen, best.box) for seen in views):
         return "dimensions.partial"
+    strange = "dimensions.hand-in-view" if any(seen.border for seen in views) else "dimensions.two-objects"
     if max(mark.foreign for mark in best.marks) > FOREIGN:
-        return "dimensions.foreign"
+        return strange
     if len(views) == 1 and _like_platform(best.marks[0]):
         return "dimensions.same-colour"
     if best.score < SCORE or max(mark.rms_px for mark in best.marks) > RMS_PX or best.box[5] < LOWEST_MM:
         return "dimensions.not-a-box"
     if max(mark.unexplained for mark in best.marks) > UNEXPLAINED:
-        return "dimensions.foreign"
+        return strange
     # one wrong edge is a wrong size; a second camera leaves no room for one
     if min(mark.weakest for mark in best.marks) < (WEAKEST if len(views) == 1 else WEAKEST_OF_MANY):
         return "dimensions.uncertain"

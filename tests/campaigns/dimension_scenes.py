@@ -15,7 +15,7 @@ import numpy as np
 
 from agent.bench import camera
 from agent.bench.lens import Lens
-from agent.bench.scene import Bag, Box, Ground, Hand, Light, Scene, Sticker
+from agent.bench.scene import Bag, Box, Ground, Hand, Light, Mat, Material, Scene, Sticker, Table
 from agent.bench.sensor import Sensor, compressed
 
 if TYPE_CHECKING:
@@ -29,9 +29,14 @@ CONDITIONS = ("plain", "plain", "aligned", "aligned", "flat", "small", "large", 
               "partial", "two-boxes", "empty", "bag")
 MUST_REFUSE = {"partial", "two-boxes", "empty"}
 MAY_REFUSE = {"hand", "bag", "low-light", "same-colour", "nudge", "dark"}
+MATS: tuple[Mat, ...] = ("green", "green", "felt", "wood", "steel", "black")
+TABLES: tuple[Table, ...] = ("wood", "grey", "concrete")
+BOARDS: tuple[Material, ...] = ("kraft", "kraft", "kraft", "white", "grey")
+OWN_BOARDS: dict[str, Material] = {"dark": "dark", "glossy": "glossy", "two-tone": "two-tone"}
 # a box on a mat of its own colour
-ALIKE = {("glossy", "green"), ("dark", "felt"), ("kraft", "wood"), ("two-tone", "wood"), ("grey", "steel"),
-         ("dark", "black")}
+ALIKE: tuple[tuple[Material, Mat], ...] = (
+    ("glossy", "green"), ("dark", "felt"), ("kraft", "wood"), ("two-tone", "wood"), ("grey", "steel"),
+    ("dark", "black"))
 
 
 @dataclass
@@ -62,8 +67,7 @@ def station(kind: str, seed: int) -> Station:
             first + number * dice.uniform(80, 100), elevation + dice.uniform(-1.5, 1.5), dice.uniform(980, 1080),
             dice.uniform(-1.5, 1.5), (dice.uniform(-15, 15), dice.uniform(-15, 15), dice.uniform(20, 70)),
             dice.uniform(0.5, 0.8)))
-    mat = str(dice.choice(["green", "green", "felt", "wood", "steel", "black"]))
-    ground = Ground(mat, str(dice.choice(["wood", "grey", "concrete"])), (600, 500), seed)  # type: ignore[arg-type]
+    ground = Ground(MATS[dice.integers(len(MATS))], TABLES[dice.integers(len(TABLES))], (600, 500), seed)
     light = Light(1.0, dice.uniform(-0.05, 0.05), dice.uniform(0, 360), dice.uniform(55, 80), dice.uniform(500, 1100),
                   dice.uniform(0.45, 0.65))
     sensor = Sensor(dice.uniform(3000, 9000), dice.uniform(5, 11), int(dice.integers(80, 93)))
@@ -90,19 +94,16 @@ def believed(lens: Lens, dice: np.random.Generator) -> dict[str, Any]:
 
 def shape(condition: str, place: Station, dice: np.random.Generator) -> Box:
     """Return the carton of a condition, wholly in view of all cameras of the station."""
-    material = str(dice.choice(["kraft", "kraft", "kraft", "white", "grey"]))
-    if condition in {"dark", "glossy", "two-tone"}:
-        material = condition
+    material = OWN_BOARDS.get(condition, BOARDS[dice.integers(len(BOARDS))])
     if condition == "same-colour":
-        alike = {"green": "glossy", "felt": "dark", "wood": "kraft", "steel": "grey", "black": "dark"}
-        material = alike[place.ground.mat]
+        material = next(board for board, mat in ALIKE if mat == place.ground.mat)
     low, high = {"small": (100, 160), "large": (300, 400)}.get(condition, (140, 340))
     for _ in range(400):
         sides = sorted((dice.uniform(low, high), dice.uniform(low * 0.8, high * 0.85)), reverse=True)
         height = dice.uniform(50, 75) if condition == "flat" else dice.uniform(60, min(300.0, sides[0] * 1.1))
         yaw = dice.normal(0, 1.5) + 90 * dice.integers(0, 2) if condition == "aligned" else dice.uniform(0, 180)
         box = Box(sides[0], sides[1], height, dice.uniform(-50, 50), dice.uniform(-40, 40), yaw,
-                  material, bool(dice.random() < 0.7),  # type: ignore[arg-type]
+                  material, bool(dice.random() < 0.7),
                   str(dice.choice(["", "FRAGILE", "KEEP DRY", "ACME 40", "THIS SIDE UP"])), dice.uniform(1, 3),
                   seed=int(dice.integers(1 << 30)))
         if condition == "bulge":

@@ -10,7 +10,7 @@ import pytest
 
 from agent.bench.camera import corners_px, render
 from agent.bench.lens import Lens
-from agent.bench.scene import Box, Ground, Hand, Scene
+from agent.bench.scene import Box, Ground, Hand, Light, Scene
 from agent.vision.dimensions import Dimensions, Look, Refused, measure
 from firmware_config.camera import CameraCalibration
 
@@ -100,7 +100,7 @@ def test_a_hand_on_the_box_is_refused_or_does_no_harm() -> None:
     if isinstance(answer, Dimensions):
         assert_measured(answer, 5.0)
     else:
-        assert answer.code == "dimensions.foreign"
+        assert answer.code in {"dimensions.hand-in-view", "dimensions.partial"}
 
 
 def turned(lens: Lens, degrees: float) -> Lens:
@@ -135,6 +135,11 @@ def test_a_range_sensor_can_only_contradict() -> None:
 def test_a_picture_of_another_size_never_becomes_a_number() -> None:
     with pytest.raises(ValueError, match="does not fit a calibration"):
         measure([look(np.zeros((480, 640, 3), np.uint8))])
+
+
+def test_a_lamp_that_is_off_is_no_measurement() -> None:
+    dark = frame(Scene(BOX, light=Light(level=0.004)))
+    assert code(measure([look(dark)])) == "camera.too-dark"
 
 
 def test_every_refusal_says_what_to_do() -> None:
