@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from agent.papers.typeset import Block, Typesetter
 
 SSCC_MODULE, TRACKING_MODULE = 6, 5
-SMALLEST_PT = 8
+SMALLEST_PT, _JOINABLE = 8, 4
 
 
 class LabelSheet:
@@ -33,11 +33,19 @@ class LabelSheet:
     def address(
         self, address: Address, field: str, width: int, height: int, largest: int, smallest: int = SMALLEST_PT
     ) -> Block:
-        """Return the address at the largest size that fits the box; an address is never cut."""
+        """Return the address at the largest size that fits the box; an address is never cut.
+
+        One that does not fit has its middle lines joined with commas, the first and the last two kept, with a warning.
+        """
         language = language_tag(address.language) if address.language else ""
         lines = [self.setter.drawable(line, field, "refuse", language) for line in address.lines]
         lines = [line for line in (*lines, self.setter.drawable(address.country, field, "refuse").upper()) if line]
         block = self.setter.fit(lines, (smallest, largest), width, height, language=language, tight=True)
+        if block is None and len(lines) > _JOINABLE:
+            joined = [lines[0], ", ".join(lines[1:-2]), *lines[-2:]]
+            block = self.setter.fit(joined, (smallest, largest), width, height, language=language, tight=True)
+            if block is not None:
+                self.setter.warn("paper.lines-joined", f"{field}: {len(lines)} lines; those in the middle were joined.")
         if block is None:
             raise PaperError(
                 "paper.address-too-long",

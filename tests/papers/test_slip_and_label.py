@@ -152,6 +152,16 @@ def test_an_address_of_seven_lines_is_set_whole(name: str, extra: dict[str, obje
     assert all(line.replace(" ", "") in printed for line in (*SEVEN_LINES.lines, "GERMANY"))
 
 
+def test_an_address_of_eleven_lines_has_its_middle_joined_and_loses_no_word() -> None:
+    extra = ("Werkstor 4, Halle 12", "Rampe 3", "z. Hd. Frau Özdemir-Kowalczyk", "Zufahrt über Industriestraße")
+    long = Address(SEVEN_LINES.lines[:5] + extra + SEVEN_LINES.lines[5:], "Germany")
+    paper = label(replace(LABEL, recipient=long, sender=Address(())), media("62x100"), fonts())
+    verify(paper)
+    assert [warning.code for warning in paper.warnings] == ["paper.lines-joined"]
+    printed = "".join(thing.text for thing in paper.pages[0].placed).replace(" ", "")
+    assert all(line.replace(" ", "") in printed for line in (*long.lines, "GERMANY"))
+
+
 def test_an_address_that_cannot_fit_is_refused_and_never_cut() -> None:
     endless = Address(tuple(f"{line} {line}" for line in SEVEN_LINES.lines * 2), "Germany")
     assert refusal(replace(LABEL, recipient=endless)) == "paper.address-too-long"
