@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
     from agent.devices import Camera, Lamps, Printer, Scale, Signals
     from agent.devices.scanner import SerialScanner, WedgeScanner
+    from agent.devices.test_page import TestPage
     from agent.papers.from_job import PageOrder
     from agent.station.events import Event
-    from agent.station.values import Print
+    from agent.station.values import Print, Role
     from agent.station.view import Look
     from agent.store import Store
     from firmware_config.settings import Camera as CameraSettings
@@ -117,6 +118,15 @@ class Devices:
         papers = (store.papers_of(page.parcel) if page.parcel else None) or job.papers
         order = PageOrder(page=page, job=job, parcel=parcel, papers=papers)
         self._printers[printer_of(self._settings, page.role)].print(order)
+
+    def print_test(self, role: Role) -> str:
+        """Print a test page on the printer for a role; return the printer's name, empty where there is none."""
+        from agent.devices.test_page import TestPage
+
+        name = printer_of(self._settings, role)
+        if name:
+            self._printers[name].print(TestPage())
+        return name
 
     def ask(self, look: Look | None) -> None:
         """Change the question that the cameras answer."""
@@ -265,13 +275,16 @@ def _open_printer(one: PrinterSettings, settings: Settings, clock: Clock, beat: 
             return PngPrinter(Path(one.path), media=one.media)
 
 
-def _render(one: PrinterSettings, order: PageOrder) -> list[bytes]:
+def _render(one: PrinterSettings, order: PageOrder | TestPage) -> list[bytes]:
     """Return the raster of each sheet of a page. Raises PaperError for what can't be set or does not read back."""
     from agent.devices import raster
+    from agent.devices.test_page import TestPage, picture
     from agent.papers.from_job import paper_of
     from agent.papers.page import media
     from agent.papers.verify import verify
 
+    if isinstance(order, TestPage):
+        return [raster.encode(picture(one.model, one.media, "test"), model=one.model, media=one.media)]
     paper = paper_of(order, media(one.media))
     verify(paper)
     return [raster.encode(page.image, model=one.model, media=one.media) for page in paper.pages]

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from agent.clock import Clock
     from agent.devices import Camera, Printer, PrinterStatus, Scale
     from agent.devices.scanner import SerialScanner, WedgeScanner
+    from agent.devices.test_page import TestPage
     from agent.papers.from_job import PageOrder
     from agent.station.view import Look
     from agent.vision.sizing import Picture, Sizing
@@ -59,6 +60,7 @@ class Worker(threading.Thread):
         super().__init__(name=device, daemon=True)
         self.device, self._clock, self._post = device, clock, post
         self.beat_s = time.monotonic()
+        self.answers = False
         self._broken = ""
         self._ending = threading.Event()
 
@@ -87,12 +89,14 @@ class Worker(threading.Thread):
 
     def broke(self, code: str, hint: str) -> None:
         """Say once that the device does not work."""
+        self.answers = False
         if self._broken != code:
             self._broken = code
             self._post(DeviceFailed(at_ms=self._clock.now_ms(), device=self.device, code=code, hint=hint))
 
     def works(self) -> None:
-        """Say once that the device works again."""
+        """Say once that the device works again; `answers` is true from its first sign of life on."""
+        self.answers = True
         if self._broken:
             self._broken = ""
             self._post(DeviceRecovered(at_ms=self._clock.now_ms(), device=self.device))
@@ -207,7 +211,14 @@ class VisionWorker(Worker):
             from agent.vision.sizing import Sizing
 
             self._sizing = Sizing(self._calibration)
-        return self._open_camera()
+        camera = self._open_camera()
+        try:
+            camera.frame(5.0)  # one picture is the proof; nobody may ask for the next one for hours
+        except DeviceError:
+            camera.close()
+            raise
+        self.works()
+        return camera
 
     def _serve(self, opened: Camera) -> None:
         look = self._look
@@ -295,15 +306,15 @@ class PrinterWorker(Worker):
     STATUS_EVERY_S = 2.0
 
     def __init__(self, device: str, clock: Clock, post: Callable[[Event], None],
-                 open_printer: Callable[[Callable[[], None]], Printer], render: Callable[[PageOrder], list[bytes]],
-                 roll_file: Path) -> None:
+                 open_printer: Callable[[Callable[[], None]], Printer],
+                 render: Callable[[PageOrder | TestPage], list[bytes]], roll_file: Path) -> None:
         super().__init__(device, clock, post)
         self._open_printer, self._render, self._roll_file = open_printer, render, roll_file
-        self._orders: queue.SimpleQueue[PageOrder] = queue.SimpleQueue()
+        self._orders: queue.SimpleQueue[PageOrder | TestPage] = queue.SimpleQueue()
         self.status: PrinterStatus | None = None
         self.rolls = _roll_book(roll_file)
 
-    def print(self, order: PageOrder) -> None:
+    def print(self, order: PageOrder | TestPage) -> None:
         """Take one page; its end comes as an event."""
         self._orders.put(order)
 
@@ -342,7 +353,7 @@ class PrinterWorker(Worker):
         else:
             self.works()
 
-    def _print(self, printer: Printer, order: PageOrder) -> None:
+    def _print(self, printer: Printer, order: PageOrder | TestPage) -> None:
         from agent.papers.page import PaperError
 
         number = order.page.no

@@ -16,8 +16,6 @@ import click
 from agent.devices import DeviceError
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from agent.devices import Printer, PrinterStatus, PrintProgress
     from agent.devices.ql_printer import QlPrinter
     from agent.devices.ql_status import Status
@@ -80,6 +78,7 @@ def again(parcel: str, socket_path: Path) -> None:
 def test(printer: str, model: str, media: str, pages: int, as_json: bool) -> None:
     """Print test pages and say the truth about each: printed, not printed, or in doubt."""
     from agent.devices import Printed, raster
+    from agent.devices.test_page import picture
 
     came_out = 0
     try:
@@ -181,28 +180,6 @@ def facts(said: Status) -> dict[str, object]:
         "errors": ", ".join(said.errors), "status": said.status_type, "phase": said.phase, "ready": said.ready,
         "two_color": said.two_color, "code": found.code if found else "", "hint": found.hint if found else "",
     }  # fmt: skip
-
-
-def picture(model: str, media: str, number: str) -> Image.Image:
-    """A test page: the names, a ruler in millimetres along the feed, lines of 1 to 4 dots, and the page's edge."""
-    from PIL import Image, ImageDraw, ImageFont
-
-    from agent.devices.ql_media import printable_dots
-    from agent.devices.raster import DOTS_PER_MM
-
-    width, height = printable_dots(media)
-    page = Image.new("1", (width, height or 700), 1)
-    pen = ImageDraw.Draw(page)
-    pen.rectangle((0, 0, page.width - 1, page.height - 1), outline=0, width=2)
-    font = ImageFont.load_default(size=max(12, width // 16))
-    pen.multiline_text((width // 8, 12), f"packbench {number}\n{model}\n{media}", fill=0, font=font)
-    for millimetre in range(1, int(page.height / DOTS_PER_MM)):
-        y = round(millimetre * DOTS_PER_MM)
-        pen.line((2, y, 2 + width // (16 if millimetre % 10 == 0 else 32), y), fill=0)
-    for thickness in range(1, 5):
-        x = width - 20 * thickness
-        pen.rectangle((x, page.height // 2, x + thickness - 1, page.height - 12), fill=0)
-    return page
 
 
 def _first(models: str) -> str:

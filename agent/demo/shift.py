@@ -31,6 +31,8 @@ bench = "{root}/bench"
 [station]
 id = "demo-1"
 site = "ams1"
+[fleet]
+keys = "{root}/config-keys"
 [broker]
 url = "{url}"
 [scale]

@@ -46,12 +46,12 @@ class Refused(Struct, frozen=True):
 
 
 class Trial(Struct, frozen=True, omit_defaults=True):
-    """What is being tried since `began_ms`: its patches and revisions; `broken` did not work before it began."""
+    """What is being tried since `began_ms`: its patches and revisions; `broken` are the codes of before."""
 
     patches: Patches
     revisions: dict[str, int]
     began_ms: int
-    broken: tuple[str, ...] = ()
+    broken: dict[str, str] = {}
     failing_ms: int = 0
     lives: int = 1
 
@@ -167,15 +167,15 @@ def step(standing: Standing, order: tuple[str, ...], look: Look) -> Standing:
         fault = Fault("station", "trial.held", f"it waits for a job boundary: {look.busy}.")
         held = replace(standing, phase="held", faults=(fault,))
         return standing if held == standing else replace(held, since_ms=look.wall_ms)
-    trial = Trial(patches=patches, revisions=revisions(standing), began_ms=look.now_ms,
-                  broken=tuple(sorted(look.broken)))
+    trial = Trial(patches=patches, revisions=revisions(standing), began_ms=look.now_ms, broken=look.broken)
     return replace(standing, trial=trial, phase="trial", faults=(), since_ms=look.wall_ms)
 
 
 def _judged(standing: Standing, trial: Trial, look: Look) -> Standing:
     """Return the standing after a look at what is on trial: kept, rolled back, or not yet known."""
-    broke = {device: code for device, code in look.broken.items() if device not in trial.broken}
-    silent = [device for device in look.silent if device not in trial.broken]
+    as_before = [device for device, code in look.broken.items() if trial.broken.get(device) == code]
+    broke = {device: code for device, code in look.broken.items() if device not in as_before}
+    silent = [device for device in look.silent if device not in as_before]
     if not broke and not silent and look.round_trip:
         standing = replace(standing, good=trial.patches, have=trial.revisions, trial=None, phase="applied", faults=(),
                            since_ms=look.wall_ms)

@@ -27,6 +27,28 @@ def subscriptions(station_id: str, site_id: str) -> tuple[str, ...]:
     )
 
 
+def fleet_subscriptions(station_id: str, site_id: str) -> tuple[str, ...]:
+    """Return the filters of what the fleet's admin says: configuration, retained, and commands."""
+    return (*(config(scope) for scope in ("fleet", f"site/{site_id}", f"station/{station_id}")),
+            station(station_id, "cmd/+/req"))
+
+
+def config(scope: str) -> str:
+    """Return the topic of the configuration layer of `fleet`, `site/ID` or `station/ID`."""
+    return f"{ROOT}/cfg/{scope}"
+
+
+def scope_of(topic: str) -> str:
+    """Return the scope of a topic of configuration; empty for any other topic."""
+    return topic.removeprefix(f"{ROOT}/cfg/") if topic.startswith(f"{ROOT}/cfg/") else ""
+
+
+def command_of(topic: str, *, station_id: str) -> str:
+    """Return the name of the command that is asked for on a topic of this station; empty for any other topic."""
+    ours = station(station_id, "cmd/")
+    return topic.removeprefix(ours).removesuffix("/req") if topic.startswith(ours) and topic.endswith("/req") else ""
+
+
 def leaf_of(topic: str, *, station_id: str, site_id: str) -> str:
     """Return what `topic` is to this station: `job/assign`, `rcpt`, ..., `site/job/offer`, `oms/state`, or nothing."""
     ours = station(station_id, "")

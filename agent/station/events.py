@@ -20,10 +20,14 @@ class Event(Struct, frozen=True, kw_only=True):
 
 
 class Delivery(Struct, frozen=True):
-    """Which message of which connection; an acknowledgement is for that connection only."""
+    """Which message of which connection; an acknowledgement is for that connection only.
+
+    `reply` is where its sender wants the answer (MQTT 5), an empty text where nothing was said.
+    """
 
     generation: int
     mid: int
+    reply: str = ""
 
 
 class KnownJob(Struct, frozen=True, kw_only=True):
