@@ -29,6 +29,7 @@ DEBRIS_D = 3.0
 MIN_LOAD_D = 20.0
 MOTION_S = 4.0
 SILENT_S = 1.0
+START_S = 0.2
 FASTEST_SPS = 120.0
 
 
@@ -72,7 +73,7 @@ class Weigher:
         self._moved_since_s = 0.0
         self._spikes_told = 0
         self._streak = 0
-        self._negative_s = 0.0
+        self._negative_s = self._seen_empty_s = 0.0
         self._told: set[type] = set()
         self._predicted_g: float | None = None
         self._accepted_g = 0.0
@@ -147,8 +148,6 @@ class Weigher:
             self._enter_empty()
         return True
 
-    # -- the platform, every 50 ms -------------------------------------------------------------------------------
-
     def _step(self, at_s: float, events: list[told.WeighingEvent]) -> None:
         self._hops += 1
         recent = self._samples[-self._level_window:]
@@ -172,12 +171,15 @@ class Weigher:
         """Power-up: the stored zero counts. A load is told, not zeroed; a moved zero below the smallest load is set."""
         if len(self._samples) < self._level_window:
             return
-        loaded = self._level_g > ON_D * self._d
-        if loaded and self._for_long(ON_HOLD_S):
-            self.phase = Phase.NOT_EMPTY
-            events.append(told.NotEmpty(at_s, self._level_g))
+        if self._level_g > ON_D * self._d:
+            if self._seen_empty_s >= START_S:
+                self._enter_empty()  # it was empty a moment ago: this is the first box, and the stored zero counts
+            elif self._for_long(ON_HOLD_S):
+                self.phase = Phase.NOT_EMPTY
+                events.append(told.NotEmpty(at_s, self._level_g))
             return
-        if loaded or len(self._samples) < self._rest_window // 2:
+        self._seen_empty_s += self._hop_s
+        if len(self._samples) < self._rest_window // 2:
             return
         seen = stretch(self._samples[-self._rest_window // 2:], self._rest_block, 0)
         if seen is not None and self.zero.rests(seen, REST_S / 2):
@@ -290,8 +292,6 @@ class Weigher:
         if self._at_rest() is not None:
             self._enter_empty()
             events.append(told.PlatformCleared(at_s))
-
-    # -- parts ---------------------------------------------------------------------------------------------------
 
     def _predict(self, at_s: float, events: list[told.WeighingEvent]) -> None:
         level_g = self._settling.predict(self._samples)

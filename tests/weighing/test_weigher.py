@@ -98,6 +98,11 @@ def test_a_load_at_power_up_is_told_and_never_zeroed() -> None:
     assert abs(weights(events)[0] - 5000.0) < D
 
 
+def test_a_box_that_comes_right_after_power_up_is_weighed() -> None:
+    events, _ = grams(lambda t: 3000.0 if t > 0.4 else 0.0, 3.0)
+    assert kinds(events) == [LoadAppeared, WeightStable]
+
+
 def test_a_zero_that_moved_while_the_power_was_off_is_set() -> None:
     events, weigher = grams(lambda t: -60.0 if t < 3.0 else 2940.0, 6.0)
     assert kinds(events) == [LoadAppeared, WeightStable]
