@@ -53,7 +53,7 @@ def solution(plan: Plan, spent_ms: float) -> dict[str, object]:
 @click.option("--catalogue", "catalogues", required=True, type=click.Path(path_type=Path, dir_okay=False),
               help="File with the carton catalogues that the orders name.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Where the solutions go.")
-@click.option("--deadline-ms", default=50.0, show_default=True, type=click.FloatRange(1, 60_000))
+@click.option("--deadline-ms", default=50.0, show_default=True, type=click.FloatRange(0, 60_000))
 @click.option("--clearance-mm", default=0, show_default=True, type=click.IntRange(0, 200),
               help="Room added to each item per axis.")
 @click.option("--support", default=0.70, show_default=True, type=click.FloatRange(0, 1),

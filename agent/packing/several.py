@@ -44,6 +44,8 @@ class Several:
         self._pool: list[list[Contents]] = [[] for _ in cartons]
         self._rate = min(cost / room for cost, room in zip(self._prices, self._rooms, strict=True))
         self._rounds = 0
+        self.exhausted = False
+        """For one kind: each carton is known to hold all that its volume and weight allow; no search finds more."""
 
     def once(self, chance: Chance, budget: Budget, below: int | None) -> list[Contents] | None:
         """Build one set of cartons; return it when all units went in and its price is under `below`.
@@ -103,6 +105,7 @@ class Several:
             if turns and known < most:
                 open_for.append((at, known, (most / self._prices[at] * self._prices[0]) ** MIX_FOCUS))
         if not open_for:
+            self.exhausted = True
             return False
         at, known, _ = open_for[chance.weighted([worth for _, _, worth in open_for])]
         turns = self._turns[at][0]

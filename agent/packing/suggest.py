@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 EFFORT_PER_MS = 3300
-"""Less than a server core spends in a millisecond (about 4,000, measured): the effort ends before the deadline."""
+"""Less than a busy server core spends in a millisecond (4,000, measured): the effort ends before the deadline."""
+ROUND_EFFORT = 40
+"""What a round costs at least: one that finds nothing to try must still come to an end."""
 CACHE_LIMIT = 512
 MOST_UNITS, MOST_KINDS = 600, 120
 FIRST_ROUNDS = 8
@@ -44,8 +46,9 @@ def why_not(items: Sequence[Item], cartons: Sequence[Carton], rules: Rules) -> l
     for kind in kinds:
         if not any(holds_each(carton, (kind,)) for carton in usable):
             sku = kind.lots[0][0]
-            reasons.append(Reason("item.too-big", f"{sku} ({'x'.join(map(str, kind.dims_mm))} mm, {kind.weight_g} g) "
-                                  "fits no carton: ship it in its own packaging or add a carton.", sku))
+            size = f"{'x'.join(map(str, kind.dims_mm))} mm and {kind.clearance_mm} mm clearance, {kind.weight_g} g"
+            reasons.append(Reason("item.too-big", f"{sku} ({size}) fits no carton: ship it in its own packaging or "
+                                  "add a carton.", sku))
     return reasons
 
 
@@ -109,9 +112,10 @@ class _Hunt:
             self._survey()
         while not self.budget.over:
             cheaper = [attempt for attempt in cheaper if not self.best or self._price(attempt) < self.best_price]
-            sets = not self.best or floor < self.best_price
+            sets = (not self.best or floor < self.best_price) and not self.several.exhausted
             if not cheaper and not sets:
                 break
+            self.budget.spend(ROUND_EFFORT)
             if sets and (not cheaper or self.chance.under(0.5)):
                 self._try_several()
             else:

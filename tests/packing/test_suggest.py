@@ -184,6 +184,21 @@ def test_too_many_different_items_are_a_reason_at_once() -> None:
     assert [reason.code for reason in found.reasons] == ["order.too-many"]
 
 
+@pytest.mark.parametrize("seed", range(25))
+def test_odd_shops_end_with_a_plan_or_a_reason_by_effort_alone(seed: int) -> None:
+    """The clock stands still: every round of the search must spend effort, also one that finds nothing to try."""
+    chance = random.Random(seed)
+    shelf = tuple(carton(f"C{at}", (chance.randint(100, 600), chance.randint(80, 400), chance.randint(40, 400)),
+                         chance.randint(300, 2000), chance.choice((2000, 30_000)), chance.choice((None, 1, 2)))
+                  for at in range(chance.randint(1, 6)))
+    items = random_order(chance, chance.randint(1, 3))
+    rules = Rules(chance.choice((0, 700)), chance.choice((0, 7)), chance.choice((1000, 600)),
+                  chance.choice(("cost", "parcels", "volume")))
+    found = plan(items, shelf, rules, deadline_ms=3)
+    assert found.found != bool(found.reasons)
+    assert faults(found.cartons, items, rules) == [] or not found.found
+
+
 def test_a_repeated_order_comes_from_the_cache_with_its_own_names() -> None:
     asked: list[None] = []
 
