@@ -10,7 +10,7 @@ import socket
 import ssl
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import paho.mqtt.client as mqtt
 import pytest
@@ -218,9 +218,16 @@ def test_a_port_that_speaks_only_the_older_version_is_found_out() -> None:
                 versions.append(packet[8])  # MQTT 3.1.1, section 3.1.2.2: protocol level
                 if versions[-1] == 4:
                     peer.sendall(b"\x20\x02\x00\x00")
-                    subscribe = peer.recv(500)
-                    peer.sendall(bytes((0x90, 7)) + subscribe[2:4] + b"\x01" * 5)
-                    peer.recv(500)
+                    wire = peer.makefile("rb")
+                    while (kind := wire.read(1)) == b"\x82":  # SUBSCRIBE, 3.8: packet id, then filters with a QoS each
+                        body = wire.read(remaining_length(wire))
+                        place, count = 2, 0
+                        while place < len(body):
+                            place += 3 + int.from_bytes(body[place:place + 2], "big")
+                            count += 1
+                        peer.sendall(bytes((0x90, 2 + count)) + body[:2] + b"\x01" * count)
+                    assert kind
+                    wire.close()
                 else:
                     peer.sendall(b"\x20\x02\x00\x01")
 
@@ -233,6 +240,15 @@ def test_a_port_that_speaks_only_the_older_version_is_found_out() -> None:
     thread.join(PATIENCE_S)
     listener.close()
     assert versions == [5, 4]
+
+
+def remaining_length(wire: BinaryIO) -> int:
+    """Return the length of the packet that follows (MQTT 3.1.1, section 2.2.3)."""
+    length, shift = 0, 0
+    while (byte := wire.read(1)[0]) >= 0x80:
+        length |= (byte & 0x7F) << shift
+        shift += 7
+    return length | byte << shift
 
 
 # paho leaves a socket whose TLS handshake failed to the garbage collector.

@@ -8,7 +8,7 @@ only puts tuples into the inbox:
     ("down", generation, code, detail, hint)         lost, or not reached; it goes on trying
     ("message", Delivery, topic, payload, retained)
     ("refused", generation, mid, reason)             the broker did not take a message (MQTT 5, section 2.4)
-    ("room", generation)                             a quarter of the window is free again, or all of it
+    ("room", generation)                             the line is half empty again, or nothing is under way
 
 Everything else is called from the thread that owns the store.
 """
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from paho.mqtt.client import MQTTv5, MQTTv311
 
 from agent.link.access import Access, LinkError, access_of
-from agent.link.connection import Broker, Connection
+from agent.link.connection import BACKLOG, Broker, Connection
 from agent.messages import Presence
 
 if TYPE_CHECKING:
@@ -85,10 +85,15 @@ class Link:
         self._thread.start()
 
     def publish(self, row: Outgoing) -> bool:
-        """Hand a fact to the network thread; return whether there was a connection with room for it."""
-        return self.say(row.topic, row.body, event=True) != 0
+        """Put a fact in line for the network thread; return whether there is a connection and the line is not full."""
+        connection = self._connection
+        if connection is None or not connection.up or len(connection.backlog) >= BACKLOG:
+            return False
+        if self._fits(connection, row.body):
+            connection.line_up(row.topic, row.body)
+        return True
 
-    def say(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False, event: bool = False) -> int:
+    def say(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> int:
         """Hand a message to the network thread; return its id, or 0 when there is no connection or no room.
 
         What the broker would not take for its size is answered with a refusal of reason 149 and id -1 instead of
@@ -97,10 +102,9 @@ class Link:
         connection = self._connection
         if connection is None or not connection.up or (qos and self.room <= 0):
             return 0
-        if len(payload) + PACKET_HEAD > connection.max_bytes:
-            self._inbox(("refused", connection.generation, -1, PACKET_TOO_LARGE))
+        if not self._fits(connection, payload):
             return -1
-        return connection.publish(topic, payload, qos=qos, retain=retain, event=event)
+        return connection.publish(topic, payload, qos=qos, retain=retain)
 
     def announce(self) -> None:
         """Publish the birth again, because `about` changed."""
@@ -139,10 +143,17 @@ class Link:
 
     @property
     def refill(self) -> int:
-        """How many facts to send now: none while over three quarters of the window are under way: they go in lots."""
+        """How many facts may be put in line now: none while the line is over half full, so that they go in lots."""
         connection = self._connection
-        room = self.room
-        return room if connection is not None and room >= connection.window // 4 else 0
+        if connection is None or not connection.up or len(connection.backlog) > BACKLOG // 2:
+            return 0
+        return BACKLOG - len(connection.backlog)
+
+    def _fits(self, connection: Connection, payload: bytes) -> bool:
+        if len(payload) + PACKET_HEAD <= connection.max_bytes:
+            return True
+        self._inbox(("refused", connection.generation, -1, PACKET_TOO_LARGE))
+        return False
 
     def drop(self) -> None:
         """Cut the connection as a pulled cable does, and begin anew after the usual wait."""

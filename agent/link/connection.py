@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ CONNACK_S = 5.0  # a v5 client on a port that speaks 3.1.1 alone often gets no a
 SUBACK_S = 10.0
 SESSION_S = 7 * 24 * 3600  # the broker keeps our queue over a long weekend
 WINDOW = 100  # messages on the way to us, and to a broker that does not say what it takes (AWS IoT Core: 100)
+BACKLOG = 400  # facts that wait in line here, so that the network thread need not wait for the owner
 WINDOW_OUT = 200  # to a broker that says so
 ESSENTIAL = 2  # the first filters (work, receipts): without them there is no use in being connected
 
@@ -71,6 +73,7 @@ class Connection:
         self.up = False
         self.worked = False
         self.answered = False
+        self.backlog: deque[tuple[str, bytes]] = deque()
         self.published = 0
         self.acked = 0
         self.window = WINDOW
@@ -199,7 +202,8 @@ class Connection:
         self.acked += 1
         if reason.is_failure:
             self._inbox(("refused", self.generation, mid, reason.value))
-        if self.published - self.acked in (0, self.window * 3 // 4):
+        self._pump()
+        if len(self.backlog) == BACKLOG // 2 or self.published == self.acked:
             self._inbox(("room", self.generation))
 
     # -- the owner's thread -------------------------------------------------------------------------------------
@@ -210,6 +214,24 @@ class Connection:
         if qos:
             self.published += 1
         return self._client.publish(topic, payload, qos=qos, retain=retain, properties=properties).mid
+
+    def line_up(self, topic: str, payload: bytes) -> None:
+        """Queue a fact behind those under way; the network thread sends it as soon as the broker has room."""
+        self.backlog.append((topic, payload))
+        self._pump()
+
+    def _pump(self) -> None:
+        """Send from the backlog up to the window. Both threads come here, without a lock that paho's could meet.
+
+        A fact is taken by one of them; the one place in the window that is kept free is for the moment in which
+        both see the same room.
+        """
+        while self.up and self.published - self.acked < max(self.window - 1, 1):
+            try:
+                topic, payload = self.backlog.popleft()
+            except IndexError:
+                return
+            self.publish(topic, payload, event=True)
 
     def say_presence(self, word: Presence) -> int:
         """Queue the retained word on the station and return its message id."""
