@@ -165,6 +165,24 @@ class TestTransactions:
             store.job("J-1")
         assert damaged.value.code == "store.row-damaged"
 
+    def test_a_damaged_job_counts_as_missing_and_is_written_anew_when_it_comes_again(self, open_store: Opener) -> None:
+        store = open_store()
+        keep(store, opened("J-1"), opened("J-2"))
+        store._db.execute("UPDATE jobs SET body = CAST(replace(body, 'Ada', 'Adb') AS BLOB) WHERE id='J-1'")
+        assert [row[0] for row in json.loads(store.sync_pages(1)[0])["jobs"]] == ["J-2"]
+        event = store.attach(JobCancelled(at_ms=1, job="J-1", rev=1, delivery=Delivery(1, 1)))
+        assert isinstance(event, JobCancelled)
+        assert event.known is None
+        keep(store, opened("J-1"))
+        assert store.job("J-1") == a_job()
+
+    def test_many_jobs_are_compared_in_pages_without_a_gap_between_them(self, open_store: Opener) -> None:
+        store = open_store()
+        keep(store, *(opened(f"J-{n:04d}") for n in range(501)))
+        first, second = (json.loads(page) for page in store.sync_pages(7))
+        assert (first["first"], first["last"], second["first"], second["last"]) == ("", "J-0500", "J-0500", "")
+        assert (len(first["jobs"]), len(second["jobs"]), first["of"], first["session"]) == (500, 1, 2, 7)
+
 
 class TestOutbox:
     def test_the_same_id_is_always_the_same_bytes(self, open_store: Opener) -> None:

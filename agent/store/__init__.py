@@ -275,11 +275,13 @@ class Store:
     def sync_pages(self, session: int) -> list[bytes]:
         """Return the payloads of `sync/req`: our jobs that have not ended, in pages of at most 500.
 
-        A page speaks for the job ids from `from` to `to`, so that the OMS sees what is missing inside of it.
+        A page speaks for the job ids from `first` to before `last`, so that the OMS sees what is missing inside of it.
+        A job whose row is damaged is left out: it comes again.
         """
         with sqlite_errors():
-            rows = self._db.execute("SELECT id, rev, state, substr(sha256, 1, 8) FROM jobs"
-                                    " WHERE state IN ('open', 'held') ORDER BY id").fetchall()
+            found = self._db.execute("SELECT id, rev, state, substr(sha256, 1, 8), body, digest FROM jobs"
+                                     " WHERE state IN ('open', 'held') ORDER BY id")
+            rows = [tuple(row[:4]) for row in found if row[4] is None or digest(row[4]) == row[5]]
             oldest = self.outbox.oldest_id()
         pages = [rows[start:start + SYNC_PAGE] for start in range(0, len(rows), SYNC_PAGE)] or [[]]
         return [
@@ -287,7 +289,7 @@ class Store:
                 session=session, store=self.store_id, page=number, of=len(pages), unreceipted=self.outbox.waiting,
                 first="" if number == 1 else page[0][0],
                 last=pages[number][0][0] if number < len(pages) else "", oldest=oldest,
-                jobs=tuple(tuple(row) for row in page)))
+                jobs=tuple(page)))
             for number, page in enumerate(pages, start=1)
         ]
 

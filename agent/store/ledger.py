@@ -47,6 +47,11 @@ def whole(decoder: msgspec.json.Decoder[_T], body: bytes, expected: bytes, what:
     return decoder.decode(body)
 
 
+def if_whole(decoder: msgspec.json.Decoder[_T], body: bytes, expected: bytes) -> _T | None:
+    """Return the decoded row, or None when its bytes are not those that were written: it counts as not there."""
+    return decoder.decode(body) if digest(body) == expected else None
+
+
 class Ledger:
     """The tables of the work itself. Every method runs inside the store's transaction or reads."""
 
@@ -107,19 +112,24 @@ class Ledger:
         return whole(_job, row[0], row[1], f"job {job_id}") if row else None
 
     def known(self, job_id: str) -> KnownJob | None:
-        """Return what the store has of a job; `parcels` is the highest number that one of its parcels ever had."""
+        """Return what the store has of a job; `parcels` is the highest number that one of its parcels ever had.
+
+        A job whose row is damaged is unknown: the OMS sends it again after the next comparison, and it is written anew.
+        """
         row = self._db.execute("SELECT rev, state, sha256, body, digest FROM jobs WHERE id=?", (job_id,)).fetchone()
         if row is None:
             return None
         rev, state, sha256, body, expected = row
         (parcels,) = self._db.execute("SELECT coalesce(max(n), 0) FROM parcels WHERE job=?", (job_id,)).fetchone()
-        job = whole(_job, body, expected, f"job {job_id}") if body is not None else None
+        job = if_whole(_job, body, expected) if body is not None else None
+        if body is not None and job is None:
+            return None
         return KnownJob(id=job_id, rev=rev, state=state, digest=sha256, job=job, parcels=parcels)
 
     def parcel(self, parcel_id: str) -> Parcel | None:
-        """Return a parcel, or None when it is unknown."""
+        """Return a parcel, or None when it is unknown or its row is damaged."""
         row = self._db.execute("SELECT body, digest FROM parcels WHERE id=?", (parcel_id,)).fetchone()
-        return whole(_parcel, row[0], row[1], f"parcel {parcel_id}") if row else None
+        return if_whole(_parcel, row[0], row[1]) if row else None
 
     def papers_of(self, parcel_id: str) -> tuple[Paper, ...] | None:
         """Return the papers that came for this parcel after it was measured, or None."""
@@ -151,13 +161,15 @@ class Ledger:
         pages: dict[int, Print] = {}
         for body, expected in self._db.execute(
                 f"SELECT body, digest FROM prints WHERE mark IN ({marks}) ORDER BY no", keys).fetchall():
-            page = whole(_print, body, expected, "page")
-            pages[page.no] = page
+            page = if_whole(_print, body, expected)
+            if page is not None:
+                pages[page.no] = page
         for body, expected in self._db.execute(
                 f"SELECT body, digest FROM parcels WHERE (sscc != '' AND sscc IN ({marks}))"
                 f" OR (tracking != '' AND tracking IN ({marks}))", keys + keys).fetchall():
-            for page in self._labels_of(whole(_parcel, body, expected, "parcel")):
-                pages.setdefault(page.no, page)
+            parcel = if_whole(_parcel, body, expected)
+            for label in self._labels_of(parcel) if parcel is not None else ():
+                pages.setdefault(label.no, label)
         return tuple((page, self.parcel(page.parcel) if page.parcel else None) for page in pages.values())
 
     def _labels_of(self, parcel: Parcel) -> list[Print]:
@@ -167,8 +179,8 @@ class Ledger:
         else:
             rows = self._db.execute("SELECT body, digest FROM prints WHERE parcel=? ORDER BY no",
                                     (parcel.id,)).fetchall()
-        pages = [whole(_print, body, expected, "page") for body, expected in rows]
-        return [page for page in pages if page.role == "label"]
+        pages = [if_whole(_print, body, expected) for body, expected in rows]
+        return [page for page in pages if page is not None and page.role == "label"]
 
     def attach(self, event: Event) -> Event:
         """Return the event with what the store knows of its subject; other events come back as they are."""
