@@ -36,12 +36,23 @@ class Board:
     dictionary: str = "DICT_4X4_100"
     thickness_mm: float = 0.0
 
+    def fault(self) -> str:
+        """Return why there can be no such board, or an empty text."""
+        if self.dictionary not in DICTIONARIES:
+            return f"the dictionary {self.dictionary} is none of {', '.join(DICTIONARIES)}."
+        if not (3 <= self.across <= 30 and 3 <= self.down <= 30):
+            return f"a board has 3 to 30 squares a side, not {self.across} x {self.down}."
+        markers, known = self.across * self.down // 2, int(self.dictionary.rsplit("_", 1)[1])
+        if markers > known:
+            return f"{self.across} x {self.down} squares need {markers} markers, {self.dictionary} has {known}."
+        if not 0 < self.marker_mm < self.square_mm:
+            return "a marker is smaller than its square."
+        return ""
+
     def layout(self) -> cv2.aruco.CharucoBoard:
-        """Return OpenCV's description of the board, in millimetres. Raises ValueError for an unknown dictionary."""
+        """Return OpenCV's description of the board, in millimetres. The board has no `fault`."""
         import cv2
 
-        if self.dictionary not in DICTIONARIES:
-            raise ValueError(f"the board's dictionary {self.dictionary} is none of {', '.join(DICTIONARIES)}")
         words = cv2.aruco.getPredefinedDictionary(int(getattr(cv2.aruco, self.dictionary)))
         return cv2.aruco.CharucoBoard((self.across, self.down), self.square_mm, self.marker_mm, words)
 

@@ -74,9 +74,13 @@ def calibrate(board: Board, size: tuple[int, int], views: Sequence[Sighting], fl
     used = [view for view in views if len(view.numbers) >= 8]
     for _ in range(3):
         every = [*used, flat]
-        rms, K, distortion, turns, moves, _, _, errors = cv2.calibrateCameraExtended(
-            [view.board.astype(np.float32) for view in every], [view.pixels.astype(np.float32) for view in every],
-            size, np.eye(3), np.zeros(5), flags=cv2.CALIB_FIX_K3)
+        try:
+            rms, K, distortion, turns, moves, _, _, errors = cv2.calibrateCameraExtended(
+                [view.board.astype(np.float32) for view in every], [view.pixels.astype(np.float32) for view in every],
+                size, np.eye(3), np.zeros(5), flags=cv2.CALIB_FIX_K3)
+        except cv2.error:
+            return NotCalibrated("calibration.poor-fit", "no lens explains these pictures.",
+                                 "Take them again, the board flat and at many angles.")
         misses = np.asarray(errors, float).ravel()
         limit = max(VIEW_PX, 3 * float(np.median(misses)))
         bad = [view for view, miss in zip(used, misses[:-1], strict=True) if miss > limit]

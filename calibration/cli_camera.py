@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -27,8 +28,7 @@ SHADES = " .:+#"
 @click.option("--print-board", "sheet", type=click.Path(path_type=Path, dir_okay=False), metavar="PDF",
               help="Write the board to print (A3, true size) and stop.")
 @click.option("--images", "folder", type=click.Path(path_type=Path), metavar="DIR",
-              help="Pictures of the board; those whose name begins with `flat` show it on the platform, those with "
-                   "`empty` the platform alone.")
+              help="Pictures of the board; `flat` in a name: it lies on the platform; `empty` or `bg`: no board.")
 @click.option("--square-mm", type=click.FloatRange(5, 200), help="One printed square, measured over several.")
 @click.option("--thickness-mm", type=click.FloatRange(0, 50), help="How thick board and backing are.")
 @click.option("--squares", nargs=2, type=click.IntRange(3, 30), default=(8, 5), show_default=True)
@@ -39,12 +39,13 @@ SHADES = " .:+#"
 def camera(sheet: Path | None, folder: Path | None, square_mm: float | None, thickness_mm: float | None,
            squares: tuple[int, int], dictionary: str, target: Path | None, as_json: bool) -> None:
     """Lens, pose and background of a camera."""
-    from calibration.board import DICTIONARIES, Board, write_pdf
+    from calibration.board import Board, write_pdf
 
-    if dictionary not in DICTIONARIES:
-        stop("calibration.no-dictionary", f"{dictionary} is no marker dictionary.", f"Use {', '.join(DICTIONARIES)}.")
+    board = Board(*squares, square_mm or 50.0, 0.76 * (square_mm or 50.0), dictionary)
+    fault = board.fault()
+    if fault:
+        stop("calibration.no-board", fault, "Name the board that is printed.")
     if sheet is not None:
-        board = Board(*squares, square_mm or 50.0, 0.76 * (square_mm or 50.0), dictionary)
         try:
             write_pdf(board, sheet)
         except OSError as error:
@@ -102,11 +103,11 @@ def _calibrated(board: Board, folder: Path, *, quiet: bool) -> tuple[Calibrated,
             left_out[path.name] = "it cannot be read"
             continue
         sizes.setdefault((picture.shape[1], picture.shape[0]), path.name)
-        if path.stem.lower().startswith("empty"):
+        if _named(path, ("empty", "bg", "background")):
             empty.append(picture)
             continue
         sighting = find(board, path.name, picture)
-        if path.stem.lower().startswith("flat"):
+        if _named(path, ("flat",)):
             flat = sighting
         elif sighting is None:
             left_out[path.name] = "no board was found in it"
@@ -125,6 +126,11 @@ def _calibrated(board: Board, folder: Path, *, quiet: bool) -> tuple[Calibrated,
             click.echo(f"{name}: {why}", err=True)
         stop(found.code, found.detail, found.hint, 1)
     return found, empty
+
+
+def _named(path: Path, words: tuple[str, ...]) -> bool:
+    """Whether a part of the file's name begins with one of these words, as in `cam1_flat.jpg` or `empty2.png`."""
+    return any(part.startswith(words) for part in re.split(r"[^a-z0-9]+", path.stem.lower()))
 
 
 def _row(found: Calibrated) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import click
 if TYPE_CHECKING:
     from agent.vision.dimensions import Dimensions, Refused
     from agent.vision.dimensions_station import Measurement, Station
+    from firmware_config.camera import CameraCalibration
 
 
 @click.group()
@@ -33,7 +34,7 @@ def measure(manifest: Path, folder: Path | None, as_json: bool) -> None:
 
     cv2.setNumThreads(1)
     try:
-        station = load_station(manifest)
+        station = load_station(manifest, own_calibrations(manifest))
     except StationFileError as error:
         for problem in error.problems:
             click.echo(f"station.unusable: {problem}", err=True)
@@ -54,6 +55,38 @@ def measure(manifest: Path, folder: Path | None, as_json: bool) -> None:
             click.echo(as_line(row.id, answer))
     if as_json:
         click.echo(json.dumps(answers, indent=1))
+
+
+def own_calibrations(path: Path) -> dict[str, CameraCalibration]:
+    """Return calibrations from board pictures, for the cameras of a manifest that bring no estimate.
+
+    A camera whose pictures do not suffice is left out, with its reason on the error output. Raises StationFileError.
+    """
+    from agent.vision.dimensions_station import read_manifest, read_picture
+    from calibration.board import Board, find
+    from calibration.camera import Calibrated, calibrate
+
+    manifest = read_manifest(path)
+    found: dict[str, CameraCalibration] = {}
+    for name, entry in manifest.cameras.items():
+        if entry.estimate is not None or not entry.calibration_images:
+            continue
+        given = manifest.board
+        board = Board(*given.squares, given.square_mm, given.marker_mm, given.dictionary, given.thickness_mm)
+        if fault := board.fault():
+            click.echo(f"camera {name}: calibration.no-board: {fault}", err=True)
+            continue
+        sightings = [find(board, file, picture) for file in (*entry.calibration_images, entry.flat_board_image)
+                     if (picture := read_picture(path.parent / file)) is not None]
+        views = [sighting for sighting in sightings if sighting is not None and sighting.name != entry.flat_board_image]
+        flat = next((sighting for sighting in sightings
+                     if sighting is not None and sighting.name == entry.flat_board_image), None)
+        result = calibrate(board, entry.size, views, flat)
+        if isinstance(result, Calibrated):
+            found[name] = result.calibration
+        else:
+            click.echo(f"camera {name}: {result.code}: {result.detail} {result.hint}", err=True)
+    return found
 
 
 def as_row(answer: Dimensions | Refused) -> dict[str, Any]:

@@ -119,8 +119,7 @@ def test_recorded_board_pictures_make_a_record_that_the_daemon_reads(tmp_path: P
     source, pictures = Path(RECORDINGS) / "dimension" / "example", tmp_path / "pictures"
     pictures.mkdir()
     for path in source.glob("e1a_*.jpg"):
-        name = path.name.replace("e1a_", "").replace("bg", "empty")
-        (pictures / name).write_bytes(path.read_bytes())
+        (pictures / path.name).write_bytes(path.read_bytes())
     command = ["--images", str(pictures), "--square-mm", "50", "--thickness-mm", "3", "--record",
                str(tmp_path / "kept"), "--json"]
     done = CliRunner().invoke(camera, command)

@@ -71,6 +71,17 @@ def test_a_broken_picture_is_refused_and_the_others_go_on(tmp_path: Path, conten
     assert answers["n"]["reason"] == "camera.bad-frame"
 
 
+def test_a_manifest_with_no_such_board_and_no_estimate_is_a_reason(tmp_path: Path) -> None:
+    station = manifest()
+    del station["cameras"]["a"]["estimate"]
+    station["cameras"]["a"] |= {"calibration_images": ["box.png"], "flat_board_image": "box.png"}
+    station["board"] = {"dictionary": "DICT_X"}
+    done = CliRunner().invoke(group, ["measure", "--station", str(written(tmp_path, station))])
+    assert done.exit_code == 2
+    assert "calibration.no-board" in done.output
+    assert "it has no calibration" in done.output
+
+
 @needs_recordings
 def test_the_recorded_example_is_right_or_refused(tmp_path: Path) -> None:
     folder = Path(RECORDINGS) / "dimension" / "example"
