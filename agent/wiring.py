@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from agent.cartons import CartonBook
 from agent.clock import Clock
 from agent.devices import DeviceError
 from agent.devices.bench_frames import BenchFacts, facts_of
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from firmware_config.settings import Settings
 
 
+# The drawing of a packing on a slip, 20 mm wide.
+PACKING_DOTS = 240
 # A 62x100 label on endless tape, with its margin.
 LABEL_MM = 100.0
 
@@ -55,7 +58,8 @@ class Devices:
             for name, one in zip(names, settings.camera, strict=True)
         ]
         self._printers = {
-            name: PrinterWorker(name, clock, post, partial(_open_printer, one, settings, clock), partial(_render, one),
+            name: PrinterWorker(name, clock, post, partial(_open_printer, one, settings, clock),
+                                partial(_render, one, CartonBook(Path(settings.directory) / "catalogue.json")),
                                 Path(settings.directory) / f"roll-{name}.json")
             for name, one in zip(printers(settings), settings.printer, strict=False)
         }
@@ -275,7 +279,26 @@ def _open_printer(one: PrinterSettings, settings: Settings, clock: Clock, beat: 
             return PngPrinter(Path(one.path), media=one.media)
 
 
-def _render(one: PrinterSettings, order: PageOrder | TestPage) -> list[bytes]:
+def _with_packing(order: PageOrder, book: CartonBook) -> PageOrder:
+    """Return a slip's order with the carton to take and how to fill it, where the catalogue knows."""
+    from dataclasses import replace
+
+    from agent.cartons import words
+    from agent.packing.isometric import draw
+    from agent.papers.from_job import Packing
+    from agent.papers.packing_picture import packing_picture
+
+    plan = book.plan(order.job)
+    if plan is None or not plan.found:
+        return order
+    first = plan.cartons[0]
+    names = " + ".join(packed.carton.id for packed in plan.cartons)
+    title = f"Carton {names}, about {sum(packed.gross_g for packed in plan.cartons) / 1000:.2f} kg"
+    picture = packing_picture(draw(first), PACKING_DOTS, one_bit=True)
+    return replace(order, packing=Packing(title, words(first), picture))
+
+
+def _render(one: PrinterSettings, book: CartonBook, order: PageOrder | TestPage) -> list[bytes]:
     """Return the raster of each sheet of a page. Raises PaperError for what can't be set or does not read back."""
     from agent.devices import raster
     from agent.devices.test_page import TestPage, picture
@@ -283,6 +306,8 @@ def _render(one: PrinterSettings, order: PageOrder | TestPage) -> list[bytes]:
     from agent.papers.page import media
     from agent.papers.verify import verify
 
+    if not isinstance(order, TestPage) and order.page.role == "slip":
+        order = _with_packing(order, book)
     if isinstance(order, TestPage):
         return [raster.encode(picture(one.model, one.media, "test"), model=one.model, media=one.media)]
     paper = paper_of(order, media(one.media))

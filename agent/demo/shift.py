@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -44,10 +45,16 @@ driver = "bench"
 [signals]
 driver = "bench"
 """
-MUG = {"sku": "MUG-B", "name": "Mug, blue, 0.3 l", "qty": 2, "weight_g": 310, "barcodes": ["4006381333931"]}
-TEA = {"sku": "TEA-G", "name": "Green tea, 100 g", "qty": 1, "weight_g": 128}
-LAMP = {"sku": "LAMP-2", "name": "Desk lamp, brass", "qty": 1, "weight_g": 1450}
-CUP = {"sku": "CUP-W", "name": "茶杯，白瓷，手工制作", "qty": 4, "weight_g": 190}
+MUG = {"sku": "MUG-B", "name": "Mug, blue, 0.3 l", "qty": 2, "weight_g": 310, "dims_mm": [120, 95, 100],
+       "barcodes": ["4006381333931"]}
+TEA = {"sku": "TEA-G", "name": "Green tea, 100 g", "qty": 1, "weight_g": 128, "dims_mm": [110, 70, 60]}
+LAMP = {"sku": "LAMP-2", "name": "Desk lamp, brass", "qty": 1, "weight_g": 1450, "dims_mm": [230, 150, 60]}
+CUP = {"sku": "CUP-W", "name": "茶杯，白瓷，手工制作", "qty": 4, "weight_g": 190, "dims_mm": [90, 80, 80]}
+CARTONS = [
+    {"id": "S", "inner": [230, 160, 90], "outer": [238, 168, 100], "tare_g": 150, "max_weight_g": 20000, "cost": 42},
+    {"id": "M", "inner": [280, 200, 120], "outer": [288, 208, 130], "tare_g": 210, "max_weight_g": 25000, "cost": 58},
+    {"id": "L", "inner": [380, 280, 200], "outer": [390, 290, 214], "tare_g": 380, "max_weight_g": 30000, "cost": 95},
+]
 ANVIL = {"sku": "ANVIL", "name": "Anvil, small", "qty": 1, "weight_g": 11_800}
 
 
@@ -83,6 +90,9 @@ class Demo:
         for section in without:
             settings = settings.replace(f'[{section}]\ndriver = "bench"\n', "")
         (self.root / "station.toml").write_text(settings, encoding="utf-8")
+        (self.root / "station").mkdir()
+        catalogue = {"catalogues": [{"id": "demo", "cartons": CARTONS}]}
+        (self.root / "station" / "catalogue.json").write_text(json.dumps(catalogue), encoding="utf-8")
         self.start_agent()
         self.processes.callback(lambda: _end(self.agent))
         self.packer = Packer(self.root / "bench", self.root / "packbench.sock")

@@ -6,8 +6,12 @@ Text may be in any script. An empty string or a zero means that the thing is not
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from agent.papers.codes import Symbol
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,11 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class SlipContent:
-    """A packing slip. `job` is printed as a bar code, `mark` as the proof mark, `pair` large on slip and label."""
+    """A packing slip.
+
+    `job` is printed as a bar code, `mark` as the proof mark, `pair` large on slip and label alike. `carton`, `steps`
+    and the 1-bit picture `packing` say how to pack it, where there is room.
+    """
 
     job: str
     pair: str
@@ -50,6 +58,9 @@ class SlipContent:
     flags: tuple[str, ...] = ()
     returns: str = ""
     returns_url: str = ""
+    carton: str = ""
+    steps: tuple[str, ...] = ()
+    packing: Image | None = None
     language: str = "en"
     duplicate: bool = False
 

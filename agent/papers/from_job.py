@@ -25,6 +25,8 @@ from agent.station import values
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from PIL.Image import Image
+
     from agent.papers.page import Media, Paper
 
 
@@ -38,6 +40,15 @@ def _fonts() -> Fonts:
 
 
 @dataclass(frozen=True, slots=True)
+class Packing:
+    """How to pack a job: the carton in words, a sentence a move, and a 1-bit drawing."""
+
+    carton: str
+    steps: tuple[str, ...]
+    picture: Image
+
+
+@dataclass(frozen=True, slots=True)
 class PageOrder:
     """A page of the ledger with all that is printed on it; `file` is what the `url` of its paper held."""
 
@@ -46,6 +57,7 @@ class PageOrder:
     parcel: values.Parcel | None
     papers: tuple[values.Paper, ...]
     file: bytes = b""
+    packing: Packing | None = None
 
 
 def paper_of(order: PageOrder, media: Media) -> Paper:
@@ -92,6 +104,9 @@ def slip_content(order: PageOrder, language: str) -> SlipContent:
         service=job.service,
         language=language,
         duplicate=bool(order.page.copy_of),
+        carton=order.packing.carton if order.packing else "",
+        steps=order.packing.steps if order.packing else (),
+        packing=order.packing.picture if order.packing else None,
         items=tuple(
             Item(quantity=item.qty, name=item.name, sku=item.sku, gtin=item.barcodes[0] if item.barcodes else "")
             for item in job.items

@@ -8,6 +8,8 @@ from agent.papers.page import Box, Code, Page, PaperError, Placed, millimetres
 from agent.papers.typeset import Block, shaping
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from agent.papers.codes import Encoded
     from agent.papers.fonts import Fonts
 
@@ -69,6 +71,13 @@ class Sheet:
                 encoded.content.decode(errors="replace"),
             )
         )
+        return box
+
+    def picture(self, image: Image, left: int, top: int) -> Box:
+        """Put a 1-bit picture down and return its box."""
+        self.image.paste(image, (left, top))
+        box = (left, top, left + image.width, top + image.height)
+        self.placed.append(Placed("text", box, box, "picture"))
         return box
 
     def rule(self, left: int, top: int, right: int, thickness: int = 3) -> int:

@@ -64,6 +64,7 @@ def slip(content: SlipContent, media: Media, fonts: Fonts) -> Paper:
     layout = _Pages(content, media, fonts, setter, limit)
     for row in rows:
         layout.add(row)
+    layout.packing()
     return Paper(layout.finished(), tuple(setter.warnings))
 
 
@@ -207,6 +208,28 @@ class _Pages:
             sheet.text(row.number, left, below + 6, room)
         sheet.frame((sheet.width - MARGIN - _TICK, y, sheet.width - MARGIN, y + _TICK))
         self._y = sheet.rule(MARGIN, self._y + row.height, sheet.width - MARGIN, 1)
+
+    def packing(self) -> None:
+        """Draw which carton to take and how to fill it, where that fits on the page; the items matter more."""
+        content, setter, sheet = self._content, self._setter, self._sheet
+        if not content.carton:
+            return
+        width = sheet.width - 2 * MARGIN
+        title = setter.block(setter.drawable(content.carton, "carton", "name"), 14, width, max_lines=1)
+        side = content.packing.width if content.packing is not None else 0
+        moves = [setter.block(setter.drawable(f"{number}. {step}", "step", "name"), 7, width - side - GAP,
+                              weight="regular", max_lines=3) for number, step in enumerate(content.steps, 1)]
+        tall = sum(move.height + 4 for move in moves)
+        height = max(tall, content.packing.height if content.packing is not None else 0)
+        if self._y + title.height + height + _TOTALS_H + 4 * GAP > self._limit:
+            return
+        y = sheet.text(title, MARGIN, self._y + GAP, width) + GAP
+        below = y
+        for move in moves:
+            below = sheet.text(move, MARGIN + side + GAP, below, width - side - GAP) + 4
+        if content.packing is not None:
+            below = max(below, sheet.picture(content.packing, MARGIN, y)[3])
+        self._y = sheet.rule(MARGIN, below + GAP, sheet.width - MARGIN, 1)
 
     def _close(self) -> None:
         self._done.append((self._sheet, self._y, self._stamp))
