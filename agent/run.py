@@ -22,6 +22,7 @@ from agent.chores import Chores
 from agent.clock import wall_is_trusted
 from agent.devices import Lamps
 from agent.link import Link, access_of
+from agent.link.files import FILES, PaperFiles
 from agent.local import LocalSocket, Request
 from agent.station.events import (
     Acknowledge,
@@ -33,6 +34,8 @@ from agent.station.events import (
     Effect,
     Event,
     FactsReceipted,
+    JobAssigned,
+    LabelArrived,
     LinkChanged,
     SendPage,
     Synchronize,
@@ -123,6 +126,9 @@ class Agent:
         self.admin = Admin(self.store, settings, self.clock)
         self.link = Link(access_of(settings), station=settings.station.id, site=settings.station.site,
                          boot=self.store.boot, about=birth(settings), inbox=self._inbox.put)
+        self.files = PaperFiles(directory / FILES, settings.keep.file_hosts, self._inbox.put, now_ms=self.clock.now_ms)
+        for job in self.store.open_jobs():
+            self.files.want(job.job, job.rev, job.papers)
         self.local = LocalSocket(Path(settings.socket), self._inbox.put)
         self._shown: View | None = None
         self._lamps: Lamps | None = None
@@ -169,6 +175,7 @@ class Agent:
         tell_systemd("STOPPING=1")
         self.local.close()
         self.devices.stop()
+        self.files.stop()
         self.link.stop(0.7)
         self.store.close()
 
@@ -245,6 +252,10 @@ class Agent:
             LOG.warning("the store works again")
         self.trouble, self._retry = None, []
         for event in events:
+            if isinstance(event, JobAssigned):
+                self.files.want(event.job.job, event.job.rev, event.job.papers)
+            if isinstance(event, LabelArrived):
+                self.files.want(event.parcel.rpartition("/")[0], event.rev, event.papers)
             if not isinstance(event, TimePassed):
                 LOG.info("%s", brief(event))
         for effect in effects:

@@ -113,6 +113,7 @@ class Devices:
 
     def print(self, page: Print, store: Store) -> None:
         """Give a page to its printer, with all that is printed on it."""
+        from agent.link.files import FILES, kept_file
         from agent.papers.from_job import PageOrder
 
         job = store.job(page.job)
@@ -120,7 +121,9 @@ class Devices:
             raise LookupError(f"page {page.no} is of job {page.job}, which the store does not have")
         parcel = store.parcel(page.parcel) if page.parcel else None
         papers = (store.papers_of(page.parcel) if page.parcel else None) or job.papers
-        order = PageOrder(page=page, job=job, parcel=parcel, papers=papers)
+        file = next((kept_file(Path(self._settings.directory) / FILES, paper) for paper in papers
+                     if paper.id == page.paper), b"")
+        order = PageOrder(page=page, job=job, parcel=parcel, papers=papers, file=file)
         self._printers[printer_of(self._settings, page.role)].print(order)
 
     def print_test(self, role: Role) -> str:

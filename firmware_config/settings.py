@@ -61,6 +61,7 @@ class Keep(Section, frozen=True, kw_only=True):
     """`[keep]`: for how long the station remembers: addresses of ended jobs, then all of them."""
 
     addresses_days: Annotated[int, Meta(ge=1, le=3_650)] = 30
+    file_hosts: tuple[Annotated[str, Meta(min_length=1, max_length=253)], ...] = ()
     ended_days: Annotated[int, Meta(ge=1, le=3_650)] = 90
 
 

@@ -253,6 +253,16 @@ class OmsChanged(Event, frozen=True, kw_only=True):
     delivery: Delivery
 
 
+class FileFailed(Event, frozen=True, kw_only=True):
+    """A file of a job's papers can't be fetched."""
+
+    job: str
+    rev: int
+    code: str
+    detail: str
+    known: KnownJob | None = None
+
+
 class MessageRefused(Event, frozen=True, kw_only=True):
     """A message was not ours, not readable or not allowed; `job` is set where its id could still be read."""
 

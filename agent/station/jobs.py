@@ -15,7 +15,7 @@ from agent.station.events import SaveJob, SavePapers
 from agent.station.facts import JobChanged
 
 if TYPE_CHECKING:
-    from agent.station.events import DecisionMade, JobAssigned, JobCancelled, KnownJob, LabelArrived
+    from agent.station.events import DecisionMade, FileFailed, JobAssigned, JobCancelled, KnownJob, LabelArrived
     from agent.station.state import State, Turn
     from agent.station.values import Job, JobState
 
@@ -112,6 +112,12 @@ def decide(turn: Turn, event: DecisionMade) -> None:
             parcels.tell_job(turn, parcel, "open", "parcel.repack")
         case "cancel":
             _end(turn, parcel.job, parcel.rev, "cancelled")
+
+
+def file_failed(turn: Turn, event: FileFailed) -> None:
+    """Tell that a file of a job's papers can't come; the job stays, and what needs no file goes on."""
+    if event.known is not None:
+        _answer(turn, event.known, event.code, event.detail)
 
 
 def expires_ms(job: Job) -> int | None:

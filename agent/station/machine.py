@@ -22,6 +22,7 @@ from agent.station.events import (
     Effect,
     Event,
     FactsReceipted,
+    FileFailed,
     JobAssigned,
     JobCancelled,
     JobOffered,
@@ -107,6 +108,8 @@ def step(state: State, event: Event, config: Settings) -> tuple[State, list[Reco
             jobs.decide(turn, event)
         case FactsReceipted():
             turn.records.append(DropFacts(event.ids))
+        case FileFailed():
+            jobs.file_failed(turn, event)
         case JobOffered():
             pool.offered(turn, event)
         case BlockLeased():

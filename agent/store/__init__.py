@@ -248,6 +248,14 @@ class Store:
                                    " LIMIT 1").fetchone()
         return row[0] if row else ""
 
+    def open_jobs(self) -> list[Job]:
+        """Return the bodies of all open jobs, oldest first; damaged ones are left out."""
+        with sqlite_errors():
+            names = self._db.execute("SELECT id FROM jobs WHERE state='open' AND body IS NOT NULL"
+                                     " ORDER BY rowid").fetchall()
+            known = [self._ledger.known(name) for (name,) in names]
+        return [one.job for one in known if one is not None and one.job is not None]
+
     def finishable(self) -> int:
         """Return how many open jobs can be packed, labelled and proven with no network at all."""
         with sqlite_errors():

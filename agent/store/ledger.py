@@ -12,6 +12,7 @@ from agent.station.events import (
     CopyWanted,
     DecisionMade,
     Event,
+    FileFailed,
     JobAssigned,
     JobCancelled,
     JobOffered,
@@ -187,7 +188,7 @@ class Ledger:
         match event:
             case JobAssigned():
                 return replace(event, known=self.known(event.job.job))
-            case JobCancelled():
+            case JobCancelled() | FileFailed():
                 return replace(event, known=self.known(event.job))
             case LabelArrived() | DecisionMade():
                 return replace(event, known=self.known(event.parcel.rpartition("/")[0]),

@@ -1,6 +1,6 @@
 """Two stations and a site's pool: `python -m tests.campaigns.offers [--jobs N]`.
 
-Jobs are offered until somebody has them; one station loses its link right after it claimed. Each job must be packed once.
+Jobs are offered until somebody has them; one station loses its link right after it claimed. Each must be packed once.
 """
 
 from __future__ import annotations
