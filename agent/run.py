@@ -360,6 +360,7 @@ class Agent:
             "station": self.settings.station.id, "site": self.settings.station.site, "boot": self.store.boot,
             "link": "up" if self.state.link_up else "down", "view": msgspec.to_builtins(view(self.state)),
             "live_g": self.devices.live_g, "rolls": self.devices.rolls(),
+            "measures": self.devices.measures,
             "broken": msgspec.to_builtins(self.state.broken), **lost,
             "parcels": [{"parcel": one.id, "state": one.state, "reasons": list(one.reasons)}
                         for one in self.state.parcels],

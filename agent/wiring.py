@@ -80,6 +80,11 @@ class Devices:
         """What the scale shows this moment; for screens only."""
         return self._scales[0].live_g if self._scales else None
 
+    @property
+    def measures(self) -> bool:
+        """True when a camera can measure the next box."""
+        return any(camera.measures for camera in self._cameras)
+
     def rolls(self) -> dict[str, dict[str, object]]:
         """Return, for each printer, the roll that is in and about how many labels are left on it."""
         found: dict[str, dict[str, object]] = {}

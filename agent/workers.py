@@ -194,6 +194,11 @@ class VisionWorker(Worker):
         self._asked = threading.Event()
         self._kept: tuple[int, frozenset[str]] = (0, frozenset())
 
+    @property
+    def measures(self) -> bool:
+        """True when this camera can measure the next box."""
+        return self._sizing is not None and self._sizing.ready
+
     def ask(self, look: Look | None) -> None:
         """Change the question; None is none. Called by the owner loop, returns at once."""
         if look != self._look:
@@ -210,7 +215,7 @@ class VisionWorker(Worker):
         if self._calibration is not None and self._sizing is None:
             from agent.vision.sizing import Sizing
 
-            self._sizing = Sizing(self._calibration)
+            self._sizing = Sizing(self._calibration, self._photos.parent / "calibration" / f"{self.device}-empty.png")
         camera = self._open_camera()
         try:
             camera.frame(5.0)  # one picture is the proof; nobody may ask for the next one for hours

@@ -157,13 +157,13 @@ class Bench:
         """The packer scans one code by hand."""
         self.see(code, visit=0, scanned=True)
 
-    def see(self, *codes: str, visit: int | None = None, scanned: bool = False) -> None:
+    def see(self, *codes: str, visit: int | None = None, **more: Any) -> None:  # noqa: ANN401 (fields of CodesSeen)
         """The camera reads these codes: job codes, or the marks of pages."""
         jobs = tuple(known for known in self.jobs.values()
                      if known.id in codes or (known.job and set(known.job.match) & set(codes)))
         prints = tuple((page, self.parcels.get(page.parcel)) for page in self.pages.values() if page.mark in codes)
         number = visit if visit is not None else (self.state.box.visit if self.state.box else 0)
-        self.send(CodesSeen(at_ms=0, visit=number, codes=codes, scanned=scanned, jobs=jobs, prints=prints))
+        self.send(CodesSeen(at_ms=0, visit=number, codes=codes, jobs=jobs, prints=prints, **more))
 
     def page_of(self, job: str, role: str) -> Print:
         """Return the newest page of a job with this role."""

@@ -54,7 +54,7 @@ class Packer:
 
     def status(self) -> dict[str, Any]:
         """Return the station's own account of itself; empty counts while no station runs."""
-        return self._ask("status") or {"store": {"outbox": -1}}
+        return self._ask("status") or {"store": {"outbox": -1}, "measures": False}
 
     def _ask(self, ask: str) -> dict[str, Any]:
         try:

@@ -98,6 +98,8 @@ class Demo:
         self.packer = Packer(self.root / "bench", self.root / "packbench.sock")
         self.processes.callback(self.packer.close)
         self.packer.wait_sentence("Put a box")
+        if "camera" not in without:
+            self.packer.wait("the camera to have seen the bare platform", lambda: self.packer.status()["measures"])
 
     def start_agent(self) -> None:
         """Start the real agent, as systemd would."""

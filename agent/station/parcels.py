@@ -17,16 +17,13 @@ if TYPE_CHECKING:
     from agent.station.state import Box, Turn
     from agent.station.values import Job, JobState, Paper, Print, Wants
 
-BEING_MEASURED = Dimensions(
-    length=Refused(refused="camera.measuring"),
-    width=Refused(refused="camera.measuring"),
-    height=Refused(refused="camera.measuring"),
-)
-NOT_MEASURED = Dimensions(
-    length=Refused(refused="camera.not-calibrated"),
-    width=Refused(refused="camera.not-calibrated"),
-    height=Refused(refused="camera.not-calibrated"),
-)
+def _refused(code: str) -> Dimensions:
+    return Dimensions(length=Refused(refused=code), width=Refused(refused=code), height=Refused(refused=code))
+
+
+BEING_MEASURED = _refused("camera.measuring")
+LIFTED_TOO_EARLY = _refused("camera.lifted-too-early")
+NOT_MEASURED = _refused("camera.not-calibrated")
 
 
 def new(turn: Turn, job: Job, number: int, gross: Weight, **more: Any) -> Parcel:  # noqa: ANN401 (fields of Parcel)
@@ -149,7 +146,8 @@ def lifted(turn: Turn, parcel: Parcel) -> None:
 
 def close(turn: Turn, parcel: Parcel) -> None:
     """The parcel is done: what left the shelf is told with it, and its job is packed."""
-    turn.save_parcel(replace(parcel, state="closed", waiting=False))
+    dims = LIFTED_TOO_EARLY if parcel.dims == BEING_MEASURED else parcel.dims
+    turn.save_parcel(replace(parcel, state="closed", waiting=False, dims=dims))
     for sku, qty in parcel.contents:
         turn.tell(StockMoved(parcel=parcel.id, job=parcel.job, sku=sku, qty=qty))
     tell_job(turn, parcel, "packed", "")

@@ -87,7 +87,7 @@ def view(state: State) -> View:
     if box is None:
         return _idle(state)
     if parcel is not None:
-        return _under_way(state, parcel)
+        return _under_way(state, parcel, box.notice)
     if box.parcel:
         return View("Done. Take the box.", green=True)
     return _unknown(state, box)
@@ -107,10 +107,12 @@ def _idle(state: State) -> View:
     return View("Put a box on the scale.", hint, green=True)
 
 
-def _under_way(state: State, parcel: Parcel) -> View:
+def _under_way(state: State, parcel: Parcel, notice: str) -> View:
     if parcel.waiting:
         hint = "The office makes its label." if state.link_up else "The office can't be reached; its label comes later."
         return View(f"Put {parcel.id} aside and go on.", hint, "label.waiting", amber=True)
+    if notice == "box.measuring":
+        return View(*NOTICES[notice], notice, amber=True)
     if parcel.state in ("labelled", "unproven"):
         return View("Stick the label on the box, facing the camera.", f"It is the label of {parcel.id}.", amber=True)
     broken = next((one for one in state.broken if one.device.startswith("printer")), None)

@@ -70,7 +70,11 @@ def platform_cleared(turn: Turn) -> None:
     box = turn.state.box
     turn.state = replace(turn.state, box=None, bare=True)
     parcel = turn.state.parcel(box.parcel) if box is not None else None
-    if parcel is not None and parcel.state == "labelled":
+    if box is None or parcel is None or parcel.state != "labelled":
+        return
+    if box.proofs >= PROOFS_NEEDED:  # only its size was still missing
+        parcels.close(turn, parcel)
+    else:
         parcels.lifted(turn, parcel)
 
 
@@ -198,8 +202,12 @@ def _prove(turn: Turn, sight: Sight, parcel: Parcel) -> None:
         turn.box(box)
         return
     box = replace(box, proofs=box.proofs + 1)
+    proven = box.proofs >= PROOFS_NEEDED or sight.event.scanned
+    if proven and sight.event.measuring and parcel.dims == parcels.BEING_MEASURED:
+        turn.box(replace(box, notice="box.measuring"))
+        return
     turn.box(box)
-    if box.proofs >= PROOFS_NEEDED or sight.event.scanned:
+    if proven:
         parcels.close(turn, replace(parcel, photo_sha256=box.photo_sha256 or parcel.photo_sha256))
 
 

@@ -9,6 +9,8 @@ from agent.station.values import Dimensions, Length, Refused
 from agent.vision import dimensions
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -28,9 +30,10 @@ class Sizing:
     The measuring runs in a thread of its own: codes are read on meanwhile.
     """
 
-    def __init__(self, calibration: CameraCalibration) -> None:
+    def __init__(self, calibration: CameraCalibration, empty_file: Path) -> None:
         self._calibration = calibration
-        self._empty: Picture | None = None
+        self._empty_file = empty_file
+        self._empty = _kept(empty_file)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="measure")
         self._visit = 0
         self._tries = 0
@@ -39,7 +42,21 @@ class Sizing:
 
     def see_empty(self, picture: Picture) -> None:
         """Keep the newest picture of the bare platform: light and dust change over a day."""
+        if self._empty is None:
+            self.keep_empty(picture)
         self._empty = picture
+
+    def keep_empty(self, picture: Picture) -> None:
+        """Write the bare platform down, for the next start with a box on it."""
+        import cv2
+
+        self._empty_file.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(self._empty_file), picture)
+
+    @property
+    def ready(self) -> bool:
+        """True when the bare platform was seen: a box can be measured."""
+        return self._empty is not None
 
     def see_box(self, visit: int, picture: Picture) -> Dimensions | None:
         """Take one more picture of a visit's box; return its dimensions, or None while they are not known yet."""
@@ -61,6 +78,14 @@ class Sizing:
             self._pictures = []
             self._answer = self._thread.submit(lambda: _of(dimensions.measure([look])))
         return None
+
+
+def _kept(path: Path) -> Picture | None:
+    import cv2
+    import numpy as np
+
+    picture = cv2.imread(str(path)) if path.exists() else None
+    return None if picture is None else np.asarray(picture, np.uint8)
 
 
 def refused(code: str) -> Dimensions:

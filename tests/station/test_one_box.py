@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agent.station.events import LoadAppeared, PagePrinted, PlatformCleared
 from agent.station.facts import JobChanged, ParcelChanged, StockMoved
-from agent.station.values import Refused
+from agent.station.values import Dimensions, Length, Refused
 from agent.station.view import Look, look, view
 from tests.builders import Bench, a_job
 
@@ -53,3 +53,35 @@ def test_a_job_becomes_a_closed_parcel() -> None:
     assert look(bench.state) == Look(0, empty=True)
     assert bench.state.parcels == ()
     assert bench.state.prints == ()
+
+
+def test_a_box_that_is_still_being_measured_is_not_done_yet() -> None:
+    sized = Dimensions(length=Length(value_mm=260, u95_mm=1.5), width=Length(value_mm=190, u95_mm=1.5),
+                       height=Length(value_mm=80, u95_mm=1.6))
+    bench = Bench()
+    bench.assign(a_job("J-1"))
+    bench.weigh(900)
+    bench.see("J-1", measuring=True)
+    for page in (1, 2):
+        bench.send(PagePrinted(at_ms=0, print_no=page))
+    mark = bench.page_of("J-1", "label").mark
+    bench.see(mark, measuring=True)
+    bench.see(mark, measuring=True)
+    assert view(bench.state).sentence == "Measuring the box ..."
+    bench.see(mark, dims=sized)
+    assert bench.parcel_state("J-1/1") == "closed"
+    assert bench.told(ParcelChanged)[-1].dims == sized
+
+
+def test_a_proven_box_that_is_lifted_while_it_is_measured_is_closed_without_a_size() -> None:
+    bench = Bench()
+    bench.assign(a_job("J-1"))
+    bench.weigh(900)
+    bench.see("J-1", measuring=True)
+    for page in (1, 2):
+        bench.send(PagePrinted(at_ms=0, print_no=page))
+    for _ in range(2):
+        bench.see(bench.page_of("J-1", "label").mark, measuring=True)
+    bench.send(PlatformCleared(at_ms=0))
+    assert bench.parcel_state("J-1/1") == "closed"
+    assert bench.parcels["J-1/1"].dims.height == Refused(refused="camera.lifted-too-early")
