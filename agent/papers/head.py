@@ -105,6 +105,7 @@ def draw_job_code(sheet: Sheet, setter: Typesetter, job: str, top: int) -> int:
         module = encoded.largest_module(width, largest=8)
     if module < SMALLEST_MODULE:
         raise too_wide(encoded, width)
+    top += encoded.quiet * module if encoded.symbol is Symbol.QR else 0
     box = sheet.code(encoded, (width - encoded.width * module) // 2, top, module, _BARS)
     below = box[3] + (6 if encoded.symbol is Symbol.CODE128 else encoded.quiet * module)
     text = setter.drawable(job, "job", "name")
