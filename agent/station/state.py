@@ -30,7 +30,8 @@ class Box(Struct, frozen=True, omit_defaults=True):
     """What stands on the platform. `gross` is None until the load is still.
 
     `parcel` is empty until the box was judged; `notice` is the code of what the packer should know or mend;
-    `proofs` counts the pictures in which the box's own label was seen on it; `photo_sha256` is the newest picture.
+    `proofs` counts the pictures in which the box's own label was seen on it; `photo_sha256` is the newest picture,
+    `since_ms` when the load was still for the first time.
     """
 
     visit: int
@@ -39,6 +40,7 @@ class Box(Struct, frozen=True, omit_defaults=True):
     notice: str = ""
     subject: str = ""
     proofs: int = 0
+    since_ms: int = 0
     photo_sha256: str = ""
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # In how many pictures a box's own label must be seen on it before that is a proof.
 PROOFS_NEEDED = 2
+# How long a box that stands still may wait for its size.
+SIZE_PATIENCE_MS = 15_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ def weight_stable(turn: Turn, event: WeightStable) -> None:
     """The load is still. Before the box is judged this is its gross; after that it must stay the same."""
     box = load_appeared(turn)
     if not box.parcel:
-        turn.box(replace(box, gross=event.gross, notice="" if box.notice.startswith("scale.") else box.notice))
+        notice = "" if box.notice.startswith("scale.") else box.notice
+        turn.box(replace(box, gross=event.gross, notice=notice, since_ms=box.since_ms or turn.state.now_ms))
         return
     parcel = turn.state.parcel(box.parcel)
     if parcel is None:
@@ -166,7 +169,7 @@ def _match(turn: Turn, sight: Sight) -> None:
         return
     known, job = workable[0]
     parcel = turn.state.parcel_of_job(known.id)
-    if parcel is None and job.label_when == "on_request" and sight.event.measuring:
+    if parcel is None and job.label_when == "on_request" and _worth_waiting(turn, sight):
         turn.box(replace(sight.box, notice="box.measuring"))  # the label is bought with the size
         return
     if parcel is not None and not parcel.visit:
@@ -180,6 +183,11 @@ def _match(turn: Turn, sight: Sight) -> None:
             photo_sha256=sight.box.photo_sha256, finding=sight.event.finding,
         )
     turn.box(replace(sight.box, parcel=parcel.id, notice=""))
+
+
+def _worth_waiting(turn: Turn, sight: Sight) -> bool:
+    """True while the box's size may still come before the packer loses patience."""
+    return sight.event.measuring and turn.state.now_ms - sight.box.since_ms < SIZE_PATIENCE_MS
 
 
 def _why_no_job(event: CodesSeen, workable: int) -> str:
@@ -203,7 +211,7 @@ def _prove(turn: Turn, sight: Sight, parcel: Parcel) -> None:
         return
     box = replace(box, proofs=box.proofs + 1)
     proven = box.proofs >= PROOFS_NEEDED or sight.event.scanned
-    if proven and sight.event.measuring and parcel.dims == parcels.BEING_MEASURED:
+    if proven and parcel.dims == parcels.BEING_MEASURED and _worth_waiting(turn, sight):
         turn.box(replace(box, notice="box.measuring"))
         return
     turn.box(box)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # One picture is fitted, two more must agree with it.
 PICTURES = 3
 # A hand that is still in the way is gone in the next pictures, or the box can't be measured.
-TRIES = 3
+TRIES = 2
 
 
 class Sizing:

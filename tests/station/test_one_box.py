@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.station.events import LoadAppeared, PagePrinted, PlatformCleared
-from agent.station.facts import JobChanged, ParcelChanged, StockMoved
+from agent.station.facts import JobChanged, LabelWanted, ParcelChanged, StockMoved
 from agent.station.values import Dimensions, Length, Refused
 from agent.station.view import Look, look, view
 from tests.builders import Bench, a_job
@@ -85,3 +85,14 @@ def test_a_proven_box_that_is_lifted_while_it_is_measured_is_closed_without_a_si
     bench.send(PlatformCleared(at_ms=0))
     assert bench.parcel_state("J-1/1") == "closed"
     assert bench.parcels["J-1/1"].dims.height == Refused(refused="camera.lifted-too-early")
+
+
+def test_a_size_that_does_not_come_holds_nobody_up() -> None:
+    bench = Bench()
+    bench.assign(a_job("J-1", label_when="on_request", papers=[]))
+    bench.weigh(900)
+    bench.see("J-1", measuring=True)
+    assert view(bench.state).sentence == "Measuring the box ..."
+    bench.now_ms += 16_000
+    bench.see("J-1", measuring=True)
+    assert bench.told(LabelWanted)[0].dims.height == Refused(refused="camera.measuring")
