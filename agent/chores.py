@@ -5,16 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.messages import Telemetry, telemetry
+from agent.station.events import FactsReceipted
 from agent.store.care import drop_ballast, free_mb, keep_ballast
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from agent.station.events import Event
     from agent.store import Store, StoreError
     from firmware_config.settings import Settings
 
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000
+# Receipts alone are committed so many messages at once, or after so long.
+RECEIPTS_AT_ONCE = 10
+RECEIPTS_WAIT_S = 0.25
+
+
+def can_wait(events: Sequence[Event]) -> bool:
+    """True for a few receipts alone: they wait for company, because each commit costs a sync of the disk."""
+    return len(events) < RECEIPTS_AT_ONCE and all(isinstance(event, FactsReceipted) for event in events)
 
 
 class Chores:

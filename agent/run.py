@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from agent import __version__, messages
 from agent.admin import Admin, is_admins
 from agent.advice import Advice
-from agent.chores import Chores
+from agent.chores import RECEIPTS_WAIT_S, Chores, can_wait
 from agent.clock import wall_is_trusted
 from agent.devices import Lamps
 from agent.link import Link, access_of
@@ -33,7 +33,6 @@ from agent.station.events import (
     DeviceRecovered,
     Effect,
     Event,
-    FactsReceipted,
     JobAssigned,
     LabelArrived,
     LinkChanged,
@@ -60,9 +59,6 @@ LOG = logging.getLogger("packbench")
 # Events of one commit at the most.
 BATCH = 200
 TICK_S = 1.0
-# Receipts alone are committed so many at once, or after so long.
-RECEIPTS_AT_ONCE = 10
-RECEIPTS_WAIT_S = 0.25
 # A worker that has not beaten for so long is stuck, and systemd shall start us anew.
 STUCK_S = 30.0
 DECODER = msgspec.json.Decoder(State)
@@ -89,11 +85,6 @@ def turn(
         if lasting(state) != lasting(before):
             store.save_state(msgspec.json.encode(lasting(state)))
     return state, effects
-
-
-def can_wait(events: list[Event]) -> bool:
-    """True for a few receipts alone: they wait for company, because each commit costs a sync of the disk."""
-    return len(events) < RECEIPTS_AT_ONCE and all(isinstance(event, FactsReceipted) for event in events)
 
 
 def lasting(state: State) -> State:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from agent import messages
+from agent.chores import RECEIPTS_WAIT_S, can_wait
 from agent.link import Link, access_of
-from agent.run import RECEIPTS_WAIT_S, can_wait, turn
+from agent.run import turn
 from agent.station.events import (
     Acknowledge,
     AgentStarted,

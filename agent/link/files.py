@@ -101,7 +101,7 @@ class PaperFiles:
             return
         host = host_of(file.url)
         if host not in self._hosts:
-            raise FileError("paper.host-not-allowed", f"{host or file.url!r} is not in the settings' list.", again=False)
+            raise FileError("paper.host-not-allowed", f"{host or file.url!r} is not in the settings.", again=False)
         limit = 0 if file.bytes is UNSET else file.bytes
         content = download(file.url, limit, self._context)
         if hashlib.sha256(content).hexdigest() != file.sha256 or len(content) != limit:

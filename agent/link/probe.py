@@ -96,9 +96,9 @@ class Peer:
     def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> bool:
         """Publish and return whether the broker confirmed it."""
         try:
-            info = self.client.publish(topic, payload, qos=qos, retain=retain)
-            info.wait_for_publish(ANSWER_S)
-            return info.is_published()
+            sent = self.client.publish(topic, payload, qos=qos, retain=retain)
+            sent.wait_for_publish(ANSWER_S)
+            return sent.is_published()
         except (RuntimeError, ValueError):
             return False
 
