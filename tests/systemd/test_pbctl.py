@@ -154,7 +154,7 @@ def test_a_trial_that_makes_no_sense_is_dropped(station: StationFolder, trial: s
 @pytest.mark.parametrize("behaviour", ["well", "crash", "broken"])
 def test_a_release_runs_after_a_power_cut_at_any_step(station: StationFolder, behaviour: str, tmp_path: Path) -> None:
     disks = station.disks_during(station.release("2.0", behaviour), tmp_path / "disks")
-    assert len(disks) > 5
+    assert len(disks) >= 4
     for disk in disks:
         opt = disk.root / "opt/packbench"
         assert (opt / "current").is_symlink(), disk.root
