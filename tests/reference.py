@@ -33,15 +33,19 @@ NO_CODES = {"candidate.body", "jobs.open"}  # a place in a layer, a counter of t
 # Codes that carry no sentence where they are given.
 WORDS = {
     "camera.codes-too-small": ("a code's narrowest bar is too few pixels wide", "Move the camera closer."),
+    "camera.lifted-too-early": ("the box was lifted before its size was measured", "Leave it a moment longer."),
     "camera.measuring": ("the size is still being measured", ""),
     "camera.no-empty-picture": ("there is no picture of the empty platform", "Run `packbench calibrate camera`."),
     "camera.top-hidden": ("an edge of the lid is hidden", "Turn the box, or measure the height by hand."),
     "init.refused": ("the station would refuse such a file; the problems are listed", "Give other answers."),
+    "label.beside": ("the label was seen beside the box and not on it", "Stick it on the box."),
     "print.agent-stopped": ("the agent stopped in mid page; nobody knows whether it came out", "Press the button."),
     "print.packer-has-it": ("the packer said that the page in doubt came out", ""),
     "print.packer-wants-new": ("the packer asked for the page again", ""),
     "print.seen": ("the camera saw the page in doubt on its box", ""),
     "scale.debris": ("something small lies on the platform since the last box", "Clear the platform."),
+    "scale.left-on": ("something stands on the platform for longer than a box does", "Take it off."),
+    "scale.zero-limit": ("zero has drifted as far as it may be followed", "Run `packbench check scale`."),
     "scanner.overflow": ("a scan without an end was dropped", "Scan again."),
 }
 
