@@ -105,7 +105,8 @@ class CodesSeen(Event, frozen=True, kw_only=True):
 
     `jobs` are the jobs whose match codes were seen, `prints` the ledger's pages whose mark, SSCC or tracking
     number was seen (attached from the store, with the parcel of each label). `dims` come with a later look while
-    `measuring`.
+    `measuring`. `beside` are those of the codes that are in sight but not on the box: a slip that is held up tells the
+    job all the same, a label proves nothing there.
     """
 
     visit: int
@@ -114,9 +115,16 @@ class CodesSeen(Event, frozen=True, kw_only=True):
     measuring: bool = False
     photo_sha256: str = ""
     scanned: bool = False
+    beside: tuple[str, ...] = ()
     finding: Finding | None = None
     jobs: tuple[KnownJob, ...] = ()
     prints: tuple[tuple[Print, Parcel | None], ...] = ()
+
+
+class ScanLost(Event, frozen=True, kw_only=True):
+    """A scan came, but not all of it (`scanner.too-long`, `scanner.overflow`); the scanner works."""
+
+    code: str
 
 
 class ButtonPressed(Event, frozen=True, kw_only=True):

@@ -39,6 +39,7 @@ from agent.station.events import (
     PlatformCleared,
     PlatformTroubled,
     Record,
+    ScanLost,
     SyncAnswered,
     TimePassed,
     WeightStable,
@@ -82,6 +83,8 @@ def step(state: State, event: Event, config: Settings) -> tuple[State, list[Reco
             box = visits.load_appeared(turn)
             if not box.parcel:
                 turn.box(replace(box, notice=event.code))
+        case ScanLost():
+            turn.state = replace(turn.state, scan_lost=event.code, scan_lost_ms=turn.state.now_ms)
         case CodesSeen():
             visits.codes_seen(turn, event)
         case ButtonPressed():
@@ -135,7 +138,7 @@ def _started(turn: Turn, event: AgentStarted) -> None:
     """Nobody saw what happened between two lives: pages under way are in doubt, the platform is unknown."""
     turn.state = replace(
         turn.state, store_id=event.store_id, boot=event.boot, now_ms=event.at_ms, box=None, bare=False, broken=(),
-        link_up=False, time_ok=False,
+        scan_lost="", link_up=False, time_ok=False,
     )
     pool.began(turn, event)
     for page in turn.state.prints:

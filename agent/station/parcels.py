@@ -22,7 +22,7 @@ def _refused(code: str) -> Dimensions:
 
 
 BEING_MEASURED = _refused("camera.measuring")
-LIFTED_TOO_EARLY = _refused("camera.lifted-too-early")
+NOT_IN_TIME = _refused("camera.not-in-time")
 NOT_MEASURED = _refused("camera.not-calibrated")
 
 
@@ -146,7 +146,7 @@ def lifted(turn: Turn, parcel: Parcel) -> None:
 
 def close(turn: Turn, parcel: Parcel) -> None:
     """The parcel is done: what left the shelf is told with it, and its job is packed."""
-    dims = LIFTED_TOO_EARLY if parcel.dims == BEING_MEASURED else parcel.dims
+    dims = NOT_IN_TIME if parcel.dims == BEING_MEASURED else parcel.dims
     turn.save_parcel(replace(parcel, state="closed", waiting=False, dims=dims))
     for sku, qty in parcel.contents:
         turn.tell(StockMoved(parcel=parcel.id, job=parcel.job, sku=sku, qty=qty))

@@ -70,7 +70,8 @@ class Claim(Struct, frozen=True):
 class State(Struct, frozen=True, omit_defaults=True):
     """The station: its clock, what stands on the platform, what is broken, what has not ended yet.
 
-    `box` None with `bare` False is a platform of which nothing is known yet.
+    `box` None with `bare` False is a platform of which nothing is known yet. `scan_lost` is the code of a scan that did
+    not come whole, until the next one does or a few seconds are over.
     """
 
     store_id: str = ""
@@ -91,6 +92,8 @@ class State(Struct, frozen=True, omit_defaults=True):
     leased: tuple[str, ...] = ()
     batches: tuple[Batch, ...] = ()
     cards: tuple[str, ...] = ()
+    scan_lost: str = ""
+    scan_lost_ms: int = 0
     packer: str = ""
     waiting: int = 0
     oms: str = ""

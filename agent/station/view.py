@@ -44,6 +44,7 @@ NOTICES = {
     "box.unmatched": ("Show me this box's packing slip.", "No code in sight belongs to an open job."),
     "box.two-jobs": ("Two jobs lie here. Leave one slip.", "Codes of two open jobs are in sight."),
     "box.two-labels": ("Two labels are on this box. Take one off.", "Each box has one label."),
+    "label.beside": ("A label lies beside the box. Stick it on.", "Is it on? Lift the box and put it back, label up."),
     "job.packed": ("This job is packed already. Take the box off.", "Its parcel is closed; the office knows more."),
     "job.cancelled": ("Stop: this job is cancelled. Unpack the box.", "The office took the job back."),
     "job.expired": ("Stop: this job's time is over. Ask the office.", "It was not packed before its last moment."),
@@ -51,7 +52,10 @@ NOTICES = {
     "scale.negative": ("The scale is below zero. Clear the platform.", "Something is missing from it, or lifts it."),
     "scale.motion": ("Hands off the box, please.", "The weight does not come to rest."),
     "scale.light": ("Too light to weigh.", "The box is under the smallest load of this scale."),
-    "scale.not-empty": ("Clear the platform.", "Something small lies on it."),
+    "scale.not-empty": ("Clear the platform.", "Something stood on it when the scale was switched on."),
+    "scale.debris": ("Clear the platform.", "Something small lies on it."),
+    "scale.zero-limit": ("Clean the platform.", "The empty scale creeps: dirt, a draught, or the load cell."),
+    "scale.left-on": ("Take this box off.", "It stands here longer than a box should."),
 }
 
 REASONS = {
@@ -59,6 +63,9 @@ REASONS = {
     "parcel.weight-mismatch": "its weight is not what was ordered",
     "parcel.weight-changed": "its weight changed after it was judged",
 }
+
+# So long a lost scan is on the screen.
+SCAN_LOST_MS = 5_000
 
 
 def view(state: State) -> View:
@@ -84,6 +91,9 @@ def view(state: State) -> View:
             return View(parcel.finding.words, "Mend it and put it back, or show the release card when it is right.",
                         parcel.reasons[0], red=True, buzzer=True)
         return View(f"Hold {parcel.id}: {why}.", hint, parcel.reasons[0], red=True, buzzer=True)
+    if state.scan_lost and state.now_ms - state.scan_lost_ms < SCAN_LOST_MS:
+        return View("Scan it again, please.", "The scan did not come whole; one code at a time.", state.scan_lost,
+                    amber=True)
     if box is None:
         return _idle(state)
     if parcel is not None:
@@ -111,7 +121,7 @@ def _under_way(state: State, parcel: Parcel, notice: str) -> View:
     if parcel.waiting:
         hint = "The office makes its label." if state.link_up else "The office can't be reached; its label comes later."
         return View(f"Put {parcel.id} aside and go on.", hint, "label.waiting", amber=True)
-    if notice == "box.measuring":
+    if notice in ("box.measuring", "label.beside"):
         return View(*NOTICES[notice], notice, amber=True)
     if parcel.state in ("labelled", "unproven"):
         return View("Stick the label on the box, facing the camera.", f"It is the label of {parcel.id}.", amber=True)

@@ -23,18 +23,22 @@ if TYPE_CHECKING:
 # In how many pictures a box's own label must be seen on it before that is a proof.
 PROOFS_NEEDED = 2
 # How long a box that stands still may wait for its size.
-SIZE_PATIENCE_MS = 15_000
+SIZE_PATIENCE_MS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What one picture shows of the box on the platform: valid labels with their parcels, and jobs of slips."""
+    """What one picture shows of the box on the platform: valid labels on it with their parcels, and jobs of slips.
+
+    `beside` are the parcels whose valid label is in sight, but not on the box.
+    """
 
     box: Box
     gross: Weight
     event: CodesSeen
     labels: list[tuple[Print, Parcel]]
     slips: frozenset[str]
+    beside: frozenset[str] = frozenset()
 
     @property
     def dims(self) -> Dimensions | None:
@@ -83,6 +87,8 @@ def platform_cleared(turn: Turn) -> None:
 
 def codes_seen(turn: Turn, event: CodesSeen) -> None:
     """The camera or a scanner read something: settle doubts, then find out whose box this is."""
+    if event.scanned and turn.state.scan_lost:
+        turn.state = replace(turn.state, scan_lost="")
     for card in cards.shown(turn, event):
         if card.command is Command.PRINTED and turn.state.doubt is not None:
             came_out(turn, turn.state.doubt, settled="print.packer-has-it")
@@ -107,7 +113,10 @@ def codes_seen(turn: Turn, event: CodesSeen) -> None:
         box = replace(box, photo_sha256=event.photo_sha256)
         turn.box(box)
     slips = {known.id for known in event.jobs} | {page.job for page, _ in event.prints if page.role != "label"}
-    sight = Sight(box, gross, event, _labels(turn, event), frozenset(slips))
+    labels = _labels(turn, event)
+    on_it = [(page, parcel) for page, parcel in labels if _is_on_box(event, page, parcel)]
+    beside = {parcel.id for _, parcel in labels} - {parcel.id for _, parcel in on_it}
+    sight = Sight(box, gross, event, on_it, frozenset(slips), frozenset(beside))
     parcel = turn.state.parcel(box.parcel)
     if not box.parcel:
         _recognise(turn, sight)
@@ -141,6 +150,21 @@ def _labels(turn: Turn, event: CodesSeen) -> list[tuple[Print, Parcel]]:
     return found
 
 
+def _is_on_box(event: CodesSeen, page: Print, parcel: Parcel) -> bool:
+    """True when at least one of a label's codes is on the box, or the packer scanned it."""
+    its = {code for code in event.codes
+           if code in (page.mark, parcel.tracking) or (parcel.sscc and parcel.sscc in code)}
+    return not its or bool(its - set(event.beside))
+
+
+def _is_later(turn: Turn, event: CodesSeen, page: Print) -> bool:
+    """True when a look began after this page had come out: a code that was in sight before is not on this paper.
+
+    A page whose end lies in the future ended in another life of the station, before its clock began anew.
+    """
+    return page.state == "printed" and (page.ended_ms <= event.at_ms or page.ended_ms > turn.state.now_ms)
+
+
 def _recognise(turn: Turn, sight: Sight) -> None:
     """A box nobody knows yet: it comes back with its label on, or it is some open job's new parcel."""
     if len(sight.labels) > 1:
@@ -148,6 +172,9 @@ def _recognise(turn: Turn, sight: Sight) -> None:
         return
     if not sight.labels:
         _match(turn, sight)
+        box = turn.state.box
+        if sight.beside and box is not None and box.notice == "box.unmatched":
+            turn.box(replace(box, notice="label.beside"))
         return
     parcel = sight.labels[0][1]
     strangers = sight.slips - {parcel.job}
@@ -158,7 +185,7 @@ def _recognise(turn: Turn, sight: Sight) -> None:
     turn.box(box)
     if not parcel.visit:
         parcel = parcels.weighed(turn, parcel, box, sight.gross, sight.dims)
-    _prove(turn, Sight(box, sight.gross, sight.event, sight.labels, sight.slips), parcel)
+    _prove(turn, Sight(box, sight.gross, sight.event, sight.labels, sight.slips, sight.beside), parcel)
 
 
 def _match(turn: Turn, sight: Sight) -> None:
@@ -205,9 +232,9 @@ def _prove(turn: Turn, sight: Sight, parcel: Parcel) -> None:
         _wrong_label(turn, sight, strangers[0], parcel.job)
         return
     box = replace(sight.box, notice="") if sight.event.codes else sight.box
-    mine = bool(sight.labels) and not sight.slips - {parcel.job}
+    mine = any(_is_later(turn, sight.event, page) for page, _ in sight.labels) and not sight.slips - {parcel.job}
     if not mine or parcel.state not in ("labelled", "unproven"):
-        turn.box(box)
+        turn.box(replace(box, notice="label.beside") if parcel.id in sight.beside else box)
         return
     box = replace(box, proofs=box.proofs + 1)
     proven = box.proofs >= PROOFS_NEEDED or sight.event.scanned

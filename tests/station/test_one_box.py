@@ -84,7 +84,7 @@ def test_a_proven_box_that_is_lifted_while_it_is_measured_is_closed_without_a_si
         bench.see(bench.page_of("J-1", "label").mark, measuring=True)
     bench.send(PlatformCleared(at_ms=0))
     assert bench.parcel_state("J-1/1") == "closed"
-    assert bench.parcels["J-1/1"].dims.height == Refused(refused="camera.lifted-too-early")
+    assert bench.parcels["J-1/1"].dims.height == Refused(refused="camera.not-in-time")
 
 
 def test_a_size_that_does_not_come_holds_nobody_up() -> None:
@@ -93,6 +93,6 @@ def test_a_size_that_does_not_come_holds_nobody_up() -> None:
     bench.weigh(900)
     bench.see("J-1", measuring=True)
     assert view(bench.state).sentence == "Measuring the box ..."
-    bench.now_ms += 16_000
+    bench.now_ms += 21_000
     bench.see("J-1", measuring=True)
     assert bench.told(LabelWanted)[0].dims.height == Refused(refused="camera.measuring")
