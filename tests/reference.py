@@ -38,7 +38,6 @@ WORDS = {
     "camera.no-empty-picture": ("there is no picture of the empty platform", "Run `packbench calibrate camera`."),
     "camera.top-hidden": ("an edge of the lid is hidden", "Turn the box, or measure the height by hand."),
     "init.refused": ("the station would refuse such a file; the problems are listed", "Give other answers."),
-    "label.beside": ("the label was seen beside the box and not on it", "Stick it on the box."),
     "print.agent-stopped": ("the agent stopped in mid page; nobody knows whether it came out", "Press the button."),
     "print.packer-has-it": ("the packer said that the page in doubt came out", ""),
     "print.packer-wants-new": ("the packer asked for the page again", ""),
