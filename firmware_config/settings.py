@@ -6,6 +6,7 @@ tables. Unknown keys are refused with the nearest right name, so that a typo can
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -36,6 +37,7 @@ class Station(Section, frozen=True, kw_only=True):
     proof: Literal["required", "preferred", "off"] = "required"
     pool_jobs: Annotated[int, Meta(ge=0, le=999)] = 0
     sscc_low: Annotated[int, Meta(ge=0, le=99_999)] = 0
+    waiting_slip: bool = False
     weight_step_g: Annotated[float, Meta(gt=0, le=5_000)] = 30.0
 
 
@@ -68,8 +70,21 @@ class Keep(Section, frozen=True, kw_only=True):
 class Scale(ScaleSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[scale]`: the load cell or weighing instrument, and how it is reached."""
 
-    driver: Literal["bench", "trace"]
+    driver: Literal["bench", "trace", "spi", "gpio", "iio", "hx711", "serial", "hid"]
     path: str = ""
+    data_pin: Pin = 9
+    clock_pin: Pin = 10
+    protocol: Literal["", "sics", "toledo8217", "comma", "and", "cas", "yaohua", "equals", "equals-reversed",
+                      "equals-straight", "rinstrum", "prefixed", "balance", "balance-asked", "lettered", "pattern"] = ""
+    pattern: Annotated[str, Meta(max_length=256)] = ""
+    unit: Literal["", "g", "kg", "mg", "t", "lb", "oz", "gn", "ct"] = ""
+    baud: Annotated[int, Meta(ge=0, le=921_600)] = 0
+    frame: Annotated[str, Meta(pattern=r"^([78][NEO][12])?\Z")] = ""
+
+    @property
+    def instrument(self) -> bool:
+        """True for what sends weights; false for what sends counts and is calibrated here."""
+        return self.driver in ("serial", "hid")
 
 
 class Camera(Section, frozen=True, kw_only=True):
@@ -238,12 +253,44 @@ def _across(settings: Settings) -> list[Problem]:
                 found.append(Problem(f"{section}.path", "config.missing-key", text))
     for scale in settings.scale:
         found += [Problem(f"scale.{key}", "config.value", text) for key, text in scale.problems()]
+        found += _wired(scale, settings.signals)
     for printer in settings.printer:
         if printer.driver == "tcp" and not printer.host:
             found.append(Problem("printer.host", "config.missing-key", "driver `tcp` needs the printer's host."))
     if settings.broker.url.startswith("mqtt://") and (settings.broker.cert_file or settings.broker.ca_file):
         text = "certificates are named but the URL has no TLS; write mqtts://."
         found.append(Problem("broker.url", "config.tls", text))
+    return found
+
+
+def _wired(scale: Scale, signals: Signals) -> list[Problem]:
+    """Return what is wrong with the way to a scale."""
+    found = []
+    if scale.driver == "serial":
+        needs = [("path", "the port, under /dev/serial/by-id"), ("protocol", "what the instrument speaks")]
+        if scale.protocol == "pattern":
+            needs.append(("pattern", "a regular expression with a group named `value`"))
+        found += [Problem(f"scale.{key}", "config.missing-key", f"driver `serial` needs {what}.")
+                  for key, what in needs if not getattr(scale, key)]
+    else:
+        found += [Problem(f"scale.{key}", "config.value", "this key is for driver `serial` alone.")
+                  for key in ("protocol", "pattern", "unit", "baud", "frame") if getattr(scale, key)]
+    if scale.pattern:
+        try:
+            named = "value" in re.compile(scale.pattern).groupindex
+        except re.error as error:
+            found.append(Problem("scale.pattern", "config.value", f"it is no regular expression: {error}."))
+        else:
+            if not named or scale.protocol != "pattern":
+                text = "it needs a group named `value`, and protocol `pattern`."
+                found.append(Problem("scale.pattern", "config.value", text))
+    if scale.driver in ("gpio", "hx711"):
+        if scale.data_pin == scale.clock_pin:
+            found.append(Problem("scale.clock_pin", "config.value", "data and clock are one pin; name two."))
+        if signals.driver == "gpio":
+            taken = {getattr(signals, name): name for name in signals.__struct_fields__ if name.endswith("_pin")}
+            found += [Problem(f"scale.{key}", "config.value", f"signals.{taken[pin]} has this pin.")
+                      for key in ("data_pin", "clock_pin") if (pin := getattr(scale, key)) in taken]
     return found
 
 

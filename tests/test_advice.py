@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+CONFIG = settings(proof="off")
 UNITS_G = {"MUG": 310.0, "TEA": 128.0}
 # The catalogue is a little wrong, as catalogues are.
 ITEMS = [{"sku": "MUG", "name": "Mug", "qty": 2, "weight_g": 300},
@@ -45,7 +46,7 @@ class Station:
         self.send(AgentStarted(at_ms=0, store_id=self.store.store_id, boot=self.store.boot))
 
     def send(self, *events: Event) -> None:
-        self.state, _ = turn(self.store, self.state, list(events), settings(proof="off"), wall_ms=0, advice=self.advice)
+        self.state, _ = turn(self.store, self.state, list(events), CONFIG, wall_ms=0, advice=self.advice)
 
     def pack(self, gross_g: float) -> str:
         """Pack one job of two mugs and a tea that weighs this much; return what the packer sees then."""
@@ -55,7 +56,7 @@ class Station:
                   WeightStable(at_ms=2, gross=grams(gross_g)))
         assert self.state.box is not None
         self.send(CodesSeen(at_ms=3, visit=self.state.box.visit, codes=(job.job,)))
-        return view(self.state).sentence
+        return view(self.state, CONFIG).sentence
 
     def lift(self) -> None:
         self.send(PlatformCleared(at_ms=4))
@@ -102,7 +103,7 @@ def test_a_packer_who_looked_releases_the_parcel_and_that_teaches(station: Stati
     assert "please check" in station.pack(full_g(1) + 95)
     assert station.state.box is not None
     station.send(CodesSeen(at_ms=5, visit=station.state.box.visit, codes=(Card(Command.RELEASE).text,)))
-    assert view(station.state).sentence == "Done. Take the box."
+    assert view(station.state, CONFIG).sentence == "Done. Take the box."
     station.lift()
     for number in range(3):
         station.pack(full_g(number) + 95)

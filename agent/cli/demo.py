@@ -59,5 +59,6 @@ def draw_frames(root: Path, photos: list[str]) -> int:
     found = [path for name in photos if (path := root / "station" / "photos" / f"{name}.jpg").exists()]
     if found:
         words = ["barcode", "read", "--draw", str(root / "frames"), "--budget-s", "0.2", *map(str, found)]
-        subprocess.run([sys.executable, "-I", "-m", "agent", *words], check=False, stdout=subprocess.DEVNULL)
+        subprocess.run([sys.executable, "-I", "-m", "agent", *words], check=False, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
     return len(found)

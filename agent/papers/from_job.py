@@ -21,6 +21,7 @@ from agent.papers.ready import Expect, ready_file
 from agent.papers.slip import slip
 from agent.papers.waiting import waiting
 from agent.station import values
+from agent.station.parcels import WAITING_SLIP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,10 +29,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from agent.papers.page import Media, Paper
-
-
-WAITING_SLIP = "waiting"
-"""The paper id of the slip that a parcel wears until its label is here."""
 
 
 @cache

@@ -143,6 +143,14 @@ class CopyWanted(Event, frozen=True, kw_only=True):
 # -- the printer ------------------------------------------------------------------------------------------------
 
 
+class RollSeen(Event, frozen=True, kw_only=True):
+    """About so many millimetres are left on a printer's roll; `known` is False while that is an upper bound."""
+
+    device: str
+    left_mm: int
+    known: bool
+
+
 class PagePrinted(Event, frozen=True, kw_only=True):
     """The printer said that page `print_no` came out."""
 

@@ -39,13 +39,14 @@ from agent.station.events import (
     PlatformCleared,
     PlatformTroubled,
     Record,
+    RollSeen,
     ScanLost,
     SyncAnswered,
     TimePassed,
     WeightStable,
 )
 from agent.station.facts import DeviceChanged, JobChanged, MessageDead
-from agent.station.state import Broken, State, Turn, sha256_hex
+from agent.station.state import Broken, Roll, State, Turn, sha256_hex
 
 if TYPE_CHECKING:
     from firmware_config.settings import Settings
@@ -98,6 +99,9 @@ def step(state: State, event: Event, config: Settings) -> tuple[State, list[Reco
             if parcel is not None and event.page is not None and parcel.state in ("labelled", "unproven"):
                 parcels.again(turn, parcel, event.page)
 
+        case RollSeen():
+            others = tuple(roll for roll in turn.state.rolls if roll.device != event.device)
+            turn.state = replace(turn.state, rolls=(*others, Roll(event.device, event.left_mm, event.known)))
         case PagePrinted() | PageNotPrinted() | PageDoubtful() | PageRefused():
             _page(turn, event)
 

@@ -12,9 +12,13 @@ from agent.station.state import Broken, proof_mark
 from agent.station.values import Print
 
 if TYPE_CHECKING:
-    from agent.station.state import Turn
+    from agent.station.state import State, Turn
     from agent.station.values import Role
     from firmware_config.settings import Settings
+
+
+# What a page usually takes off the roll: a 62x100 label with its margin, a slip of some lines.
+PAGE_MM = {"label": 100, "slip": 130, "other": 130}
 
 
 def queue(turn: Turn, role: Role, job: str, rev: int, paper: str, **more: Any) -> Print:  # noqa: ANN401
@@ -94,6 +98,17 @@ def send_next(turn: Turn) -> None:
             page = replace(first, state="sending", code="")
             turn.save_page(page)
             turn.effects.append(SendPage(page))
+
+
+def roll_short_mm(turn_state: State, config: Settings) -> dict[str, tuple[int, int]]:
+    """Return (needed, left) millimetres of each printer whose waiting pages need more than its roll has left."""
+    short: dict[str, tuple[int, int]] = {}
+    for roll in turn_state.rolls:
+        needed_mm = sum(PAGE_MM[page.role] for page in turn_state.prints
+                        if page.state == "queued" and printer_of(config, page.role) == roll.device)
+        if needed_mm > roll.left_mm:
+            short[roll.device] = (needed_mm, roll.left_mm)
+    return short
 
 
 def _first_of(page: Print, queued: list[Print]) -> int:

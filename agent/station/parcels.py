@@ -21,6 +21,8 @@ def _refused(code: str) -> Dimensions:
     return Dimensions(length=Refused(refused=code), width=Refused(refused=code), height=Refused(refused=code))
 
 
+# The paper id of the slip that a parcel wears until its label is here.
+WAITING_SLIP = "waiting"
 BEING_MEASURED = _refused("camera.measuring")
 NOT_IN_TIME = _refused("camera.not-in-time")
 NOT_MEASURED = _refused("camera.not-calibrated")
@@ -93,6 +95,8 @@ def accept(turn: Turn, parcel: Parcel) -> None:
         turn.tell(LabelWanted(
             parcel=parcel.id, job=parcel.job, rev=parcel.rev, gross=parcel.gross, dims=parcel.dims,
         ))
+        if turn.config.station.waiting_slip:
+            pages.queue(turn, "slip", parcel.job, parcel.rev, WAITING_SLIP, parcel=parcel.id, urgent=True)
     else:
         pages.queue(turn, "label", parcel.job, parcel.rev, parcel.label, parcel=parcel.id, urgent=True)
 

@@ -51,6 +51,14 @@ class Block(Struct, frozen=True):
     left: int
 
 
+class Roll(Struct, frozen=True):
+    """What is left on a printer's roll, as far as it is known."""
+
+    device: str
+    left_mm: int
+    known: bool
+
+
 class Batch(Struct, frozen=True):
     """A batch of which not every job is here yet: its pages wait, so that they come out in order."""
 
@@ -91,6 +99,7 @@ class State(Struct, frozen=True, omit_defaults=True):
     blocks: tuple[Block, ...] = ()
     leased: tuple[str, ...] = ()
     batches: tuple[Batch, ...] = ()
+    rolls: tuple[Roll, ...] = ()
     cards: tuple[str, ...] = ()
     scan_lost: str = ""
     scan_lost_ms: int = 0

@@ -6,11 +6,16 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from agent.station import parcels
+from agent.station import pages, parcels
 
 if TYPE_CHECKING:
     from agent.station.state import Box, State
     from agent.station.values import Parcel
+    from firmware_config.settings import Settings
+
+
+# From here on the packer is told how many labels are left.
+LOW_MM = 2_000
 
 
 class View(Struct, frozen=True):
@@ -68,7 +73,7 @@ REASONS = {
 SCAN_LOST_MS = 5_000
 
 
-def view(state: State) -> View:
+def view(state: State, config: Settings) -> View:
     """Return what to do now, in one sentence, the most urgent thing first."""
     box = state.box
     parcel = state.parcel(box.parcel) if box is not None else None
@@ -95,7 +100,7 @@ def view(state: State) -> View:
         return View("Scan it again, please.", "The scan did not come whole; one code at a time.", state.scan_lost,
                     amber=True)
     if box is None:
-        return _idle(state)
+        return _idle(state, config)
     if parcel is not None:
         return _under_way(state, parcel, box.notice)
     if box.parcel:
@@ -103,7 +108,7 @@ def view(state: State) -> View:
     return _unknown(state, box)
 
 
-def _idle(state: State) -> View:
+def _idle(state: State, config: Settings) -> View:
     broken = state.broken[0] if state.broken else None
     unproven = [parcel for parcel in state.parcels if parcel.state == "unproven"]
     if broken is not None:
@@ -113,8 +118,17 @@ def _idle(state: State) -> View:
             f"Put {unproven[0].id} back on the scale, its label up.", "Its label was not seen on it yet.",
             "parcel.unproven", green=True, amber=True,
         )
-    hint = "" if state.link_up else "The office can't be reached; work goes on."
+    hint = _roll_words(state, config) or ("" if state.link_up else "The office can't be reached; work goes on.")
     return View("Put a box on the scale.", hint, green=True)
+
+
+def _roll_words(state: State, config: Settings) -> str:
+    """Return what the packer should know of the rolls before they end."""
+    for needed_mm, left_mm in pages.roll_short_mm(state, config).values():
+        return (f"The waiting papers need {needed_mm / 1000:.1f} m, {left_mm / 1000:.1f} m are on the roll: "
+                "have a new one ready.")
+    low = next((roll for roll in state.rolls if roll.known and roll.left_mm < LOW_MM), None)
+    return f"About {low.left_mm // pages.PAGE_MM['label']} labels left on the roll." if low is not None else ""
 
 
 def _under_way(state: State, parcel: Parcel, notice: str) -> View:

@@ -234,7 +234,8 @@ def _prove(turn: Turn, sight: Sight, parcel: Parcel) -> None:
     box = replace(sight.box, notice="") if sight.event.codes else sight.box
     mine = any(_is_later(turn, sight.event, page) for page, _ in sight.labels) and not sight.slips - {parcel.job}
     if not mine or parcel.state not in ("labelled", "unproven"):
-        turn.box(replace(box, notice="label.beside") if parcel.id in sight.beside else box)
+        aside = parcel.id in sight.beside and parcel.state in ("labelled", "unproven")
+        turn.box(replace(box, notice="label.beside") if aside else box)
         return
     box = replace(box, proofs=box.proofs + 1)
     proven = box.proofs >= PROOFS_NEEDED or sight.event.scanned

@@ -59,14 +59,14 @@ def test_two_swapped_labels_are_caught_by_weight_and_by_sight() -> None:
     second = labelled(bench, "J-2", 2_000)
 
     bench.see(first)
-    assert view(bench.state).code == "label.wrong-box", "the first box's label on the second, seen at once"
+    assert view(bench.state, bench.config).code == "label.wrong-box", "the first box's label, seen at once"
     assert bench.parcel_state("J-2/1") == "labelled"
     bench.send(PlatformCleared(at_ms=0))
 
     bench.weigh(900)
     bench.see(second)
     bench.see(second)
-    assert view(bench.state).code == "label.wrong-box", "the label of a box of 2 kg on one of 0.9 kg"
+    assert view(bench.state, bench.config).code == "label.wrong-box", "the label of a box of 2 kg on one of 0.9 kg"
     assert [fact.parcel for fact in bench.told(WrongLabel)] == ["J-1/1", "J-2/1"]
     assert "closed" not in {parcel.state for parcel in bench.parcels.values()}
 
@@ -112,7 +112,7 @@ def test_a_page_under_way_at_a_crash_is_asked_about_and_never_printed_silently_a
     bench.restart()
     assert bench.page_state(1) == "in-doubt"
     assert bench.outbox == []
-    assert view(bench.state).sentence == "Did the slip of J-1 come out?"
+    assert view(bench.state, bench.config).sentence == "Did the slip of J-1 come out?"
 
     bench.send(ButtonPressed(at_ms=0))
     assert (bench.page_state(1), bench.pages[1].code) == ("printed", "print.packer-has-it")
@@ -166,7 +166,7 @@ def test_a_cancel_stops_what_is_not_printed_yet() -> None:
     assert bench.outbox == []
     bench.weigh(900)
     bench.see("J-1")
-    assert view(bench.state).code == "job.cancelled"
+    assert view(bench.state, bench.config).code == "job.cancelled"
     assert bench.parcels == {}
 
 
@@ -196,7 +196,7 @@ def test_a_label_on_request_waits_for_the_oms_while_the_bench_goes_on() -> None:
     bench.weigh(900)
     bench.see("J-1")
     assert [fact.parcel for fact in bench.told(LabelWanted)] == ["J-1/1"]
-    assert view(bench.state).code == "label.waiting"
+    assert view(bench.state, bench.config).code == "label.waiting"
     bench.send(PlatformCleared(at_ms=0))
     assert bench.parcel_state("J-1/1") == "open"
 

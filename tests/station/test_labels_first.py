@@ -13,10 +13,13 @@ from agent.station.events import (
     PageDoubtful,
     PagePrinted,
     PlatformCleared,
+    RollSeen,
     TimePassed,
 )
 from agent.station.facts import LabelWanted, ParcelChanged
-from tests.builders import Bench, a_job
+from agent.station.pages import roll_short_mm
+from agent.station.view import view
+from tests.builders import Bench, a_job, settings
 
 
 def early_job(job: str = "J-1", expected_g: float = 900, **more: Any) -> Any:  # noqa: ANN401 (fields of a job)
@@ -189,3 +192,29 @@ def test_a_label_printed_again_is_a_copy_and_the_first_is_void() -> None:
         bench.see(mark)
         bench.see(mark)
         assert bench.parcel_state("J-1/1") == state
+
+
+def test_a_waiting_slip_prints_where_the_site_wants_one_and_not_once_the_label_is_here() -> None:
+    bench = Bench(config=settings(waiting_slip=True))
+    bench.assign(a_job(label_when="on_request", papers=[]))
+    bench.weigh(900)
+    bench.see("J-1")
+    assert [(page.role, page.paper) for page in bench.outbox] == [("slip", "waiting")]
+    bench.send(DeviceFailed(at_ms=0, device="printer", code="printer.cover", hint="Close it."))
+    bench.assign(a_job("J-2", label_when="on_request", papers=[]))
+    bench.send(PlatformCleared(at_ms=0))
+    bench.weigh(500)
+    bench.see("J-2")
+    bench.send_label("J-2/1")
+    assert [page.state for page in bench.pages.values() if page.job == "J-2" and page.role == "slip"] == ["void"]
+
+
+def test_the_packer_hears_before_the_roll_ends() -> None:
+    bench = Bench()
+    bench.send(RollSeen(at_ms=0, device="printer", left_mm=1_200, known=True))
+    assert view(bench.state, bench.config).hint == "About 12 labels left on the roll."
+    bench.send(DeviceFailed(at_ms=0, device="printer", code="printer.busy", hint=""))
+    for seq in range(1, 8):
+        bench.assign(early_job(f"J-{seq}", batch={"id": "B", "seq": seq, "of": 7}))
+    short = roll_short_mm(bench.state, bench.config)
+    assert short == {"printer": (7 * 230, 1_200)}

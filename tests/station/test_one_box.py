@@ -11,7 +11,7 @@ from tests.builders import Bench, a_job
 
 def test_a_job_becomes_a_closed_parcel() -> None:
     bench = Bench()
-    assert view(bench.state).sentence == "Put a box on the scale."
+    assert view(bench.state, bench.config).sentence == "Put a box on the scale."
 
     bench.assign(a_job("J-1"))
     assert bench.acknowledged == [1]
@@ -20,14 +20,14 @@ def test_a_job_becomes_a_closed_parcel() -> None:
     assert bench.page_state(1) == "printed"
 
     bench.send(LoadAppeared(at_ms=0))
-    assert view(bench.state).sentence == "Weighing ..."
+    assert view(bench.state, bench.config).sentence == "Weighing ..."
     bench.weigh(1840)
     asked = look(bench.state)
     assert asked is not None
     assert asked.visit == 1
 
     bench.see()
-    assert view(bench.state).sentence == "Show me this box's packing slip."
+    assert view(bench.state, bench.config).sentence == "Show me this box's packing slip."
     bench.see(bench.page_of("J-1", "slip").mark, "J-1")
     parcel = bench.parcels["J-1/1"]
     assert (parcel.state, parcel.gross.value_g, parcel.tracking) == ("open", 1840, "TRKJ-1")
@@ -36,20 +36,20 @@ def test_a_job_becomes_a_closed_parcel() -> None:
 
     bench.send(PagePrinted(at_ms=0, print_no=2))
     assert bench.parcel_state("J-1/1") == "labelled"
-    assert view(bench.state).sentence == "Stick the label on the box, facing the camera."
+    assert view(bench.state, bench.config).sentence == "Stick the label on the box, facing the camera."
 
     mark = bench.page_of("J-1", "label").mark
     bench.see(mark)
     assert bench.parcel_state("J-1/1") == "labelled", "one picture is no proof"
     bench.see(mark)
     assert bench.parcel_state("J-1/1") == "closed"
-    assert view(bench.state).sentence == "Done. Take the box."
+    assert view(bench.state, bench.config).sentence == "Done. Take the box."
     assert [(fact.state, fact.code) for fact in bench.told(JobChanged)] == [("open", ""), ("packed", "")]
     assert [fact.state for fact in bench.told(ParcelChanged)] == ["open", "labelled", "closed"]
     assert [(fact.sku, fact.qty) for fact in bench.told(StockMoved)] == [("MUG", 2), ("TEA", 1)]
 
     bench.send(PlatformCleared(at_ms=0))
-    assert view(bench.state).sentence == "Put a box on the scale."
+    assert view(bench.state, bench.config).sentence == "Put a box on the scale."
     assert look(bench.state) == Look(0, empty=True)
     assert bench.state.parcels == ()
     assert bench.state.prints == ()
@@ -67,7 +67,7 @@ def test_a_box_that_is_still_being_measured_is_not_done_yet() -> None:
     mark = bench.page_of("J-1", "label").mark
     bench.see(mark, measuring=True)
     bench.see(mark, measuring=True)
-    assert view(bench.state).sentence == "Measuring the box ..."
+    assert view(bench.state, bench.config).sentence == "Measuring the box ..."
     bench.see(mark, dims=sized)
     assert bench.parcel_state("J-1/1") == "closed"
     assert bench.told(ParcelChanged)[-1].dims == sized
@@ -92,7 +92,7 @@ def test_a_size_that_does_not_come_holds_nobody_up() -> None:
     bench.assign(a_job("J-1", label_when="on_request", papers=[]))
     bench.weigh(900)
     bench.see("J-1", measuring=True)
-    assert view(bench.state).sentence == "Measuring the box ..."
+    assert view(bench.state, bench.config).sentence == "Measuring the box ..."
     bench.now_ms += 21_000
     bench.see("J-1", measuring=True)
     assert bench.told(LabelWanted)[0].dims.height == Refused(refused="camera.measuring")

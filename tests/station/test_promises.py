@@ -174,7 +174,7 @@ def check(before: World, name: str, now: World) -> None:
             assert not fresh, name
     # The lamps never say "done" or "go on" while a page is in doubt.
     if now.state.doubt is not None:
-        assert view(now.state).red, name
+        assert view(now.state, CONFIG).red, name
 
 
 def explore(depth: int, most: int, note: Note | None = None) -> tuple[int, int]:
