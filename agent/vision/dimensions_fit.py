@@ -99,7 +99,7 @@ def across(seen: Evidence, points: Samples, reach_px: float) -> tuple[Points, Po
             row = points.edge[foot] == edge
             clear[row] = np.median(colour[row].max(axis=1)) > COLOURED and np.median(rise[row]) > RISING
         rows = np.nonzero(foot)[0][clear]
-        strength[rows] = 1.5 * colour[clear]
+        strength[rows] = 1.5 * colour[clear] + 0.18 * strength[rows]
     return offsets, np.asarray(strength, float)
 
 

@@ -38,11 +38,12 @@ HINTS = {
     "dimensions.unsteady": "The box moved while it was measured. Let go of it.",
 }
 
-SCORE = 0.50
+SCORE = 0.53
 RMS_PX = 1.2
+GAP = 0.28
 FOREIGN = 0.03
-UNEXPLAINED = 0.055
-WEAKEST, WEAKEST_OF_MANY, CLEAR = 0.40, 0.20, 0.50
+UNEXPLAINED, UNEXPLAINED_LOOSE = 0.09, 0.05
+WEAKEST, WEAKEST_OF_MANY, CLEAR, FIRM = 0.40, 0.20, 0.50, 0.60
 HOLLOW, HOLLOWEST = 0.22, 0.35
 LOWEST_MM = 15.0
 RIVAL = 0.04
@@ -71,8 +72,10 @@ def objection(views: Sequence[Evidence], found: Sequence[Answer], u95_mm: Points
         return "dimensions.same-colour"
     if best.score < SCORE or max(mark.rms_px for mark in best.marks) > RMS_PX or best.box[5] < LOWEST_MM:
         return "dimensions.not-a-box"
-    if max(mark.unexplained for mark in best.marks) > UNEXPLAINED:
+    if any(mark.unexplained > (UNEXPLAINED if mark.weakest > FIRM else UNEXPLAINED_LOOSE) for mark in best.marks):
         return strange
+    if max(mark.gap for mark in best.marks) > GAP:
+        return "dimensions.uncertain"
     # one wrong edge is a wrong size; a second camera leaves no room for one
     if min(mark.weakest for mark in best.marks) < (WEAKEST if len(views) == 1 else WEAKEST_OF_MANY):
         return "dimensions.uncertain"

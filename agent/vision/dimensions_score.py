@@ -30,7 +30,9 @@ class Marks:
     `support`: mean support of its visible edges. `weakest`: the support of its worst outline edge. `rms_px`: spread of
     the found edges about it.
     `foreign`: what certainly is no platform outside it, as a share of its area. `hollow`: platform inside it.
-    `unexplained`: the share of aligned edges outside it. `crease`: the support of the edges between visible faces.
+    `unexplained`: the share of aligned edges outside it.
+    `crease`: the support of the edges between visible faces. `gap`: the longest share of an outline edge that has
+    platform on both sides and no edge between.
     """
 
     support: float
@@ -40,6 +42,7 @@ class Marks:
     hollow: float
     unexplained: float
     crease: float
+    gap: float
 
     @property
     def score(self) -> float:
@@ -52,7 +55,7 @@ def marks(seen: Evidence, edges: Aligned, box: Points, radius_mm: float) -> Mark
     """Return how well a box (6) explains one view."""
     points = fit.samples(seen.view, box, radius_mm)
     if len(points.edge) == 0:
-        return Marks(0.0, 0.0, 9.0, 1.0, 1.0, 1.0, 0.0)
+        return Marks(0.0, 0.0, 9.0, 1.0, 1.0, 1.0, 0.0, 1.0)
     offset, strength = fit.nearest(*fit.across(seen, points, 4.0), 1.8)
     clear = np.minimum(strength / fit.STRONG, 1.0) ** 0.5 * np.exp(-0.5 * (offset / 1.6) ** 2)
     outside = look(seen.platform, seen, points.pixel + 8 * points.normal)
@@ -61,6 +64,8 @@ def marks(seen: Evidence, edges: Aligned, box: Points, radius_mm: float) -> Mark
     support = clear * np.where(points.outline, bounded, 1.0)
     means = {int(edge): float(support[points.edge == edge].mean()) for edge in np.unique(points.edge)}
     outlines = [value for edge, value in means.items() if points.outline[points.edge == edge][0]]
+    open_here = points.outline & (inside > 0.7) & (outside > 0.7) & (strength < 2.0)
+    gap = max((float(open_here[points.edge == edge].mean()) for edge in np.unique(points.edge)), default=1.0)
     creases = [value for edge, value in means.items() if not points.outline[points.edge == edge][0]]
     held = strength > 0.8
     rms = float(np.sqrt(np.mean(np.minimum(np.abs(offset[held]), 3) ** 2))) if held.any() else 9.0
@@ -75,7 +80,7 @@ def marks(seen: Evidence, edges: Aligned, box: Points, radius_mm: float) -> Mark
     strongest = cv2.resize(strongest, (hull.shape[1], hull.shape[0]), interpolation=cv2.INTER_AREA)
     total = float(strongest.sum()) + 1e-6
     return Marks(float(support.mean()), min(outlines, default=0.0), rms, float(foreign.sum()) / area, float(hollow),
-                 float(strongest[grown == 0].sum()) / total, float(np.mean(creases)) if creases else 0.0)
+                 float(strongest[grown == 0].sum()) / total, float(np.mean(creases)) if creases else 0.0, gap)
 
 
 def look(picture: NDArray[np.float32], seen: Evidence, pixels: Points) -> Points:
