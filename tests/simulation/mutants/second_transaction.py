@@ -30,8 +30,8 @@ class Mutant(Shell):
             node.store.save_state(msgspec.json.encode(lasting(state)))
         node.state = state
         if facts:
-            node.may_crash()
-            node.may_crash()
+            for _ in range(6):  # a second sync of the disk is a wide window
+                node.may_crash()
             with node.store.transaction():
                 node.store.apply(facts, at_ms=node.world.now_ms, wall_ms=0, time_ok=True)
         return effects
