@@ -16,12 +16,13 @@ from urllib.parse import urlsplit
 
 from msgspec import UNSET
 
-from agent.station.events import FileFailed
+from agent.station.events import FileFailed, JobAssigned, LabelArrived
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from agent.station.events import Event
     from agent.station.values import Paper, PaperFile
 
 FILES = "files"  # the folder below the state directory
@@ -67,6 +68,16 @@ class PaperFiles:
                     self._directory.mkdir(parents=True, exist_ok=True)
                     self._thread.start()
                 self._wanted.put((job, rev, file))
+
+    def notice(self, event: Event) -> None:
+        """Fetch what an event that is on the disk now brought: a job's papers, or those of one parcel."""
+        match event:
+            case JobAssigned():
+                self.want(event.job.job, event.job.rev, event.job.papers)
+            case LabelArrived():
+                self.want(event.parcel.rpartition("/")[0], event.rev, event.papers)
+            case _:
+                pass
 
     def stop(self) -> None:
         """End the thread; a file that is half there is fetched again in the next life."""
