@@ -30,7 +30,7 @@ def tell_systemd(word: str) -> None:
 
 
 class Pulse:
-    """Feeds the watchdog while everything moves; a printer or broker that is away is no reason to roll software back."""
+    """Feeds the watchdog while everything moves; a printer or broker that is away rolls no software back."""
 
     def __init__(self) -> None:
         self._well_s = 0.0

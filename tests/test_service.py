@@ -22,7 +22,7 @@ def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.
     """A socket that listens as systemd does."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as wire:
         wire.bind(str(tmp_path / "notify"))
-        wire.setblocking(False)
+        wire.settimeout(0.0)
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
         yield wire
 
