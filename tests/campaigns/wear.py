@@ -1,7 +1,7 @@
 """Bytes that one packed job writes to the disk: `python -m tests.campaigns.wear [--jobs N]`.
 
-Core and store go through whole jobs (3 kB, label, proof, receipts), one commit for each thing that happens, as at a real
-station's pace; the kernel's own count of this process (`/proc/self/io`, `write_bytes`) is divided by the jobs.
+Core and store go through whole jobs (3 kB, label, proof, receipts), one commit for each thing that happens, as at a
+real station's pace; the kernel's own count of this process (`/proc/self/io`, `write_bytes`) is divided by the jobs.
 """
 
 from __future__ import annotations
