@@ -13,9 +13,11 @@ from agent.cartons import CartonBook
 from agent.clock import Clock
 from agent.devices import DeviceError
 from agent.devices.bench_frames import BenchFacts, facts_of
+from agent.scale import Instrument, LoadCell, open_weighing
+from agent.scale_worker import ScaleWorker
 from agent.station.events import ButtonPressed, DeviceFailed
 from agent.station.pages import printer_of, printers
-from agent.workers import PrinterWorker, ScaleWorker, ScannerWorker, VisionWorker, Worker
+from agent.workers import PrinterWorker, ScannerWorker, VisionWorker, Worker
 from firmware_config.calibration import ScaleCalibration
 from firmware_config.camera import CameraCalibration, read_calibration
 from firmware_config.settings import ConfigError, Problem
@@ -23,7 +25,7 @@ from firmware_config.settings import ConfigError, Problem
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.devices import Camera, Lamps, Printer, Scale, Signals
+    from agent.devices import Camera, Lamps, Printer, Signals
     from agent.devices.scanner import SerialScanner, WedgeScanner
     from agent.devices.test_page import TestPage
     from agent.papers.from_job import PageOrder
@@ -155,9 +157,9 @@ class Devices:
                 self._post(DeviceFailed(at_ms=self.clock.now_ms(), device="signals", code=error.code, hint=error.hint))
 
     def _scale(self, one: ScaleSettings) -> ScaleWorker:
-        calibration = scale_calibration(self._settings)
-        return ScaleWorker(self.clock, self._post, partial(_open_scale, one, self._settings, self.clock, calibration),
-                           one, calibration)
+        if not one.instrument:
+            scale_calibration(self._settings)  # a station that was never calibrated says so before it starts
+        return ScaleWorker(self.clock, self._post, partial(_open_scale, one, self._settings, self.clock))
 
     def _open_signals(self) -> Signals | None:
         signals = self._settings.signals
@@ -230,19 +232,14 @@ def _bench(settings: Settings) -> BenchFacts | None:
         raise ConfigError("settings", [Problem("bench", "bench.missing", text)]) from error
 
 
-def _open_scale(one: ScaleSettings, settings: Settings, clock: Clock, calibration: ScaleCalibration) -> Scale:
-    match one.driver:
-        case "bench":
-            from agent.devices.bench import BenchScale
-
-            return BenchScale(settings.bench)
-        case "trace":
-            from agent.devices.trace import TraceScale
-
-            return TraceScale(
-                Path(one.path), counts_per_gram=calibration.counts_per_gram, zero_counts=calibration.zero_counts,
-                clock=clock.now_s, sleep=lambda span_s: time.sleep(clock.real_s(span_s)),
-            )
+def _open_scale(one: ScaleSettings, settings: Settings, clock: Clock) -> LoadCell | Instrument:
+    """Return the scale, open and weighing by the calibration that is in force now."""
+    try:
+        calibration = None if one.instrument else scale_calibration(settings)
+    except ConfigError as error:
+        problem = error.problems[0]
+        raise DeviceError(problem.code, problem.text, "Run: packbench calibrate scale") from error
+    return open_weighing(one, settings.bench, clock, calibration)
 
 
 def _open_camera(one: CameraSettings, settings: Settings, clock: Clock) -> Camera:

@@ -12,7 +12,6 @@ import time
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from agent import weighing
 from agent.devices import DeviceError, InDoubt, NotPrinted, Printed, Suspended
 from agent.devices.roll import RollBook, page_mm
 from agent.devices.scanner import LostScan
@@ -21,32 +20,24 @@ from agent.station.events import (
     DeviceFailed,
     DeviceRecovered,
     Event,
-    LoadAppeared,
     PageDoubtful,
     PageNotPrinted,
     PagePrinted,
     PageRefused,
-    PlatformCleared,
-    PlatformTroubled,
-    WeightStable,
 )
-from agent.station.values import Weight
-from agent.weighing import events as weighed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from agent.clock import Clock
-    from agent.devices import Camera, Printer, PrinterStatus, Scale
+    from agent.devices import Camera, Printer, PrinterStatus
     from agent.devices.scanner import SerialScanner, WedgeScanner
     from agent.devices.test_page import TestPage
     from agent.papers.from_job import PageOrder
     from agent.station.view import Look
     from agent.vision.sizing import Picture, Sizing
-    from firmware_config.calibration import ScaleCalibration
     from firmware_config.camera import CameraCalibration
-    from firmware_config.scale import ScaleSettings
 
 Post = "Callable[[Event], None]"
 
@@ -106,75 +97,6 @@ class Worker(threading.Thread):
 
     def _serve(self, opened: Any) -> None:  # noqa: ANN401 (each worker's own device)
         raise NotImplementedError
-
-
-SCALE_HINTS = {
-    "saturated": "Check the load cell's four wires; a broken one reads full scale.",
-    "stuck-code": "Unplug the load cell's board for a moment; its converter hangs.",
-    "out-of-range": "Check the load cell's wiring and its calibration.",
-    "too-fast": "Set [scale] rate_sps to the converter's real rate.",
-    "silent": "Check the load cell's cable and power.",
-}
-TROUBLES: dict[type[object], str] = {
-    weighed.Light: "scale.light", weighed.Overload: "scale.overload", weighed.Negative: "scale.negative",
-    weighed.Motion: "scale.motion", weighed.NotEmpty: "scale.not-empty", weighed.Debris: "scale.debris",
-}
-
-
-class ScaleWorker(Worker):
-    """Reads the load cell and weighs; `live_g` is for screens only."""
-
-    def __init__(self, clock: Clock, post: Callable[[Event], None], open_scale: Callable[[], Scale],
-                 settings: ScaleSettings, calibration: ScaleCalibration) -> None:
-        super().__init__("scale", clock, post)
-        self._open_scale, self._settings, self._calibration = open_scale, settings, calibration
-        self.live_g: float | None = None
-
-    def _open(self) -> _Weighing:
-        return _Weighing(self._open_scale(), weighing.Weigher(self._settings, self._calibration))
-
-    def _serve(self, opened: _Weighing) -> None:
-        samples = opened.scale.read(self._clock.real_s(0.5))
-        found = opened.weigher.tick(self._clock.now_s()) if not samples else []
-        for sample in samples:
-            found += opened.weigher.feed(sample.at_s, sample.counts)
-        self.live_g = opened.weigher.live_g
-        if samples and not opened.weigher.fault:
-            self.works()
-        if opened.weigher.phase is weighing.Phase.EMPTY and opened.starting:
-            opened.starting = False
-            self._post(PlatformCleared(at_ms=self._clock.now_ms()))
-        for event in found:
-            self._tell(event)
-
-    def _tell(self, event: object) -> None:
-        at_ms = self._clock.now_ms()
-        match event:
-            case weighed.LoadAppeared():
-                self._post(LoadAppeared(at_ms=at_ms))
-            case weighed.WeightStable(gross_g=gross_g, u95_g=u95_g, quality=quality):
-                gross = Weight(value_g=round(gross_g, 1), u95_g=round(u95_g + 0.05, 1), quality=quality)
-                self._post(WeightStable(at_ms=at_ms, gross=gross))
-            case weighed.PlatformCleared():
-                self._post(PlatformCleared(at_ms=at_ms))
-            case weighed.ScaleFault(reason=reason):
-                self.broke(f"scale.{reason}", SCALE_HINTS[reason])
-            case weighed.ScaleRecovered():
-                self.works()
-            case _:
-                code = TROUBLES.get(type(event))
-                if code:
-                    self._post(PlatformTroubled(at_ms=at_ms, code=code))
-
-
-class _Weighing:
-    """A scale and what weighs with it; a scale that was opened anew is weighed anew."""
-
-    def __init__(self, scale: Scale, weigher: weighing.Weigher) -> None:
-        self.scale, self.weigher, self.starting = scale, weigher, True
-
-    def close(self) -> None:
-        self.scale.close()
 
 
 class VisionWorker(Worker):

@@ -39,10 +39,7 @@ class Wire:
     @contextmanager
     def opened(self) -> Iterator[Scale]:
         """Open the load cell and give it back at the end. Raises DeviceError."""
-        counts_per_gram, zero_counts = (1000.0, 0.0) if self.calibration is None else (
-            self.calibration.counts_per_gram, self.calibration.zero_counts)
-        scale = open_scale(self.driver, self.path, self.clock.now_s, self._sleep,
-                           counts_per_gram=counts_per_gram, zero_counts=zero_counts)
+        scale = open_scale(self.driver, self.path, self.clock.now_s, self._sleep, calibration=self.calibration)
         try:
             yield scale
         finally:
@@ -116,6 +113,8 @@ def _configured(config: Path) -> Wire:
         if not settings.scale:
             _refuse(f"scale.none: {config} names no [[scale]]. Name one with --driver.")
         one = settings.scale[0]
+        if one.driver == "serial" or one.driver == "hid":  # noqa: PLR1714 (mypy narrows by single comparisons)
+            _refuse("scale.instrument: this scale weighs by itself. `packbench watch` shows what it says.")
         if one.driver == "bench":
             return _named("bench", settings.bench, one.rate_sps, one.capacity_g, one.division_g, None, 0.0)
         return Wire(one.driver, one.path, one, scale_calibration(settings), Clock(epoch_s=time.monotonic()))

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from agent.devices.scale_frames import Reading
+
 
 class DeviceError(Exception):
     """A device is broken, missing or busy.
@@ -38,13 +40,25 @@ class Sample:
 
 
 class Scale(Protocol):
-    """A load cell or a weighing instrument."""
+    """A load cell."""
 
     def read(self, timeout_s: float) -> list[Sample]:
         """Return the samples since the last call, oldest first; empty after the time is over.
 
         Raises DeviceError when the device is gone, mute or saturated for good.
         """
+        ...
+
+    def close(self) -> None:
+        """Give the device back. May be called twice."""
+        ...
+
+
+class Instrument(Protocol):
+    """Something that weighs by itself and says so: on a serial port, or a USB scale."""
+
+    def read(self, timeout_s: float) -> list[Reading]:
+        """Return the readings since the last call, oldest first; empty after the time is over. Raises DeviceError."""
         ...
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Every way to reach a load cell, by name."""
+"""Every way to reach a load cell or a weighing instrument, by name."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from agent.devices import DeviceError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.devices import Scale
+    from agent.devices import Instrument, Scale
     from agent.devices.hx711 import Converter
+    from firmware_config.calibration import ScaleCalibration
 
 Driver = Literal["spi", "gpio", "iio", "hx711", "bench", "trace"]
 
 
 def open_scale(driver: Driver, path: str, clock: Callable[[], float], sleep: Callable[[float], None], *,
-               data_pin: int = 9, clock_pin: int = 10, counts_per_gram: float = 1000.0,
-               zero_counts: float = 0.0) -> Scale:
+               data_pin: int = 9, clock_pin: int = 10, calibration: ScaleCalibration | None = None,
+               repeat_last: bool = False) -> Scale:
     """Return an open load cell. Raises DeviceError when it is not there.
 
     `path` is the SPI device, the bench's folder or the recording. `data_pin` and `clock_pin` (BCM) are for the drivers
-    `gpio` and `hx711`; their defaults are MISO and MOSI, so the recommended wiring serves all drivers. The figures of
-    the calibration turn a recording in grams back into counts.
+    `gpio` and `hx711`; their defaults are MISO and MOSI, so the recommended wiring serves all drivers. The
+    calibration turns a recording in grams back into counts; with `repeat_last` its last value goes on for ever.
     """
     match driver:
         case "bench":
@@ -33,12 +34,30 @@ def open_scale(driver: Driver, path: str, clock: Callable[[], float], sleep: Cal
         case "trace":
             from agent.devices.trace import TraceScale
 
-            return TraceScale(Path(path), counts_per_gram=counts_per_gram, zero_counts=zero_counts, clock=clock,
-                              sleep=sleep, repeat_last=False)
+            figures = (1000.0, 0.0) if calibration is None else (calibration.counts_per_gram, calibration.zero_counts)
+            return TraceScale(Path(path), counts_per_gram=figures[0], zero_counts=figures[1], clock=clock, sleep=sleep,
+                              repeat_last=repeat_last)
         case "spi" | "gpio" | "iio" | "hx711":
             from agent.devices.hx711 import Hx711Scale
 
             return Hx711Scale(_converter(driver, path, data_pin, clock_pin), clock)
+
+
+def open_instrument(driver: Literal["serial", "hid"], path: str, *, protocol: str = "", pattern: str = "",
+                    unit: str = "", baud: int = 0, frame: str = "") -> Instrument:
+    """Return an open weighing instrument; a serial port is opened by the first reading.
+
+    `path` is the port or the hidraw file (empty: the first scale found). The rest is for driver `serial`: the dialect's
+    name, its pattern, the unit of frames without one; speed and framing where they are not the dialect's own.
+    Raises DeviceError when it is not there.
+    """
+    if driver == "hid":
+        from agent.devices.scale_hid import HidScale
+
+        return HidScale(path)
+    from agent.devices.scale_serial import SerialScale, dialect_of
+
+    return SerialScale(path, dialect_of(protocol, pattern), unit=unit or None, baud=baud or None, frame=frame or None)
 
 
 def _converter(driver: Literal["spi", "gpio", "iio", "hx711"], path: str, data_pin: int, clock_pin: int) -> Converter:

@@ -38,8 +38,11 @@ class InstrumentWeigher:
         self._told: set[type] = set()
         self._last_at_s: float | None = None
 
-    def feed(self, at_s: float, gross_g: float | None, *, stable: bool | None, error: str = "") -> list[WeighingEvent]:
+    def feed(self, at_s: float, gross_g: float | None, *, stable: bool | None, error: str = "",
+             resolution_g: float = 0.0) -> list[WeighingEvent]:
         """Take one reading; `gross_g` is None when the instrument gave an error instead.
+
+        `resolution_g` is the last digit that was sent; where it is coarser than the division it bounds the uncertainty.
 
         A net reading must be refused or made gross before: what a tare key did is not known here.
         """
@@ -69,7 +72,7 @@ class InstrumentWeigher:
         if not still:
             return events
         if self._stable_g is None or abs(gross_g - self._stable_g) >= self._d:
-            self._accept(at_s, gross_g, events)
+            self._accept(at_s, gross_g, max(self._d, resolution_g), events)
         return events
 
     def tick(self, at_s: float) -> list[WeighingEvent]:
@@ -79,11 +82,11 @@ class InstrumentWeigher:
             self._tell_once(events, ScaleFault(at_s, "silent"))
         return events
 
-    def _accept(self, at_s: float, gross_g: float, events: list[WeighingEvent]) -> None:
+    def _accept(self, at_s: float, gross_g: float, step_g: float, events: list[WeighingEvent]) -> None:
         before_g, self._stable_g = self._stable_g, gross_g
         self.revision += 1
         # Half an interval of rounding, evenly spread, with coverage factor 2 (GUM): 2 d / sqrt(12).
-        events.append(WeightStable(at_s=at_s, gross_g=gross_g, u95_g=0.58 * self._d, quality="quick",
+        events.append(WeightStable(at_s=at_s, gross_g=gross_g, u95_g=0.58 * step_g, quality="quick",
                                    revision=self.revision, window_s=0.0, spikes=0, ring_hz=None))
         if before_g is not None and abs(gross_g - before_g) >= self._min_load_g:
             kind = Added if gross_g > before_g else Removed

@@ -51,12 +51,33 @@ def test_an_unknown_key_is_refused_with_the_nearest_right_name() -> None:
     ("scale", {"driver": "bench"}, "bench"),
     ("scale", {"driver": "trace"}, "scale.path"),
     ("scale", {"driver": "trace", "path": "x.csv", "division_g": 9_000.0}, "scale.division_g"),
+    ("scale", {"driver": "serial", "protocol": "sics"}, "scale.path"),
+    ("scale", {"driver": "serial", "path": "/dev/ttyS0"}, "scale.protocol"),
+    ("scale", {"driver": "serial", "path": "/dev/ttyS0", "protocol": "pattern"}, "scale.pattern"),
+    ("scale", {"driver": "serial", "path": "/dev/ttyS0", "protocol": "pattern", "pattern": "("}, "scale.pattern"),
+    ("scale", {"driver": "serial", "path": "/x", "protocol": "cas", "pattern": "(?P<value>.)"}, "scale.pattern"),
+    ("scale", {"driver": "serial", "path": "/dev/ttyS0", "protocol": "sics", "frame": "8X1"}, "scale.frame"),
+    ("scale", {"driver": "spi", "baud": 9600}, "scale.baud"),
+    ("scale", {"driver": "gpio", "data_pin": 5, "clock_pin": 5}, "scale.clock_pin"),
     ("camera", {"driver": "folder"}, "camera.path"),
     ("printer", {"driver": "png"}, "printer.path"),
     ("printer", {"driver": "tcp"}, "printer.host"),
 ])
 def test_a_driver_needs_what_it_works_with(section: str, device: dict[str, object], key: str) -> None:
     assert key in problems({**LEAST, section: device})
+
+
+def test_a_pin_has_one_wire() -> None:
+    raw = {**LEAST, "scale": {"driver": "gpio", "data_pin": 17, "clock_pin": 6}, "signals": {"driver": "gpio"}}
+    assert problems(raw) == {"scale.data_pin": "config.value"}
+
+
+@pytest.mark.parametrize("scale", [
+    {"driver": "spi"}, {"driver": "iio"}, {"driver": "hx711"}, {"driver": "gpio", "data_pin": 5, "clock_pin": 6},
+    {"driver": "hid"}, {"driver": "serial", "path": "/dev/ttyS0", "protocol": "and", "baud": 4800, "frame": "8N1"},
+])
+def test_each_way_to_a_scale_is_one_word(scale: dict[str, object]) -> None:
+    assert parse({**LEAST, "scale": scale}, "test").scale[0].driver == scale["driver"]
 
 
 def test_one_device_is_a_table_and_several_are_several() -> None:

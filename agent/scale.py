@@ -1,0 +1,158 @@
+"""An open scale and what weighs with it: a load cell's counts, or a weighing instrument's own readings.
+
+A scale that was opened anew is weighed anew: what stood on it meanwhile, nobody saw.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from agent import weighing
+from agent.devices import DeviceError
+from agent.devices.scales import open_instrument, open_scale
+from agent.weighing import events as told
+from agent.weighing.instrument import InstrumentWeigher
+from agent.weighing.weigher import DEBRIS_D, MIN_LOAD_D
+
+if TYPE_CHECKING:
+    from agent import devices
+    from agent.clock import Clock
+    from agent.devices.scale_frames import Reading
+    from agent.weighing import WeighingEvent
+    from firmware_config.calibration import ScaleCalibration
+    from firmware_config.scale import ScaleSettings
+    from firmware_config.settings import Scale as Wiring
+
+# An instrument that answers, and never with a weight.
+NO_WEIGHT_S = 5.0
+BROKEN = {
+    "fault": "Switch the scale off and on; if it stays, it needs its service.",
+    "needs_calibration": "The scale asks for its own calibration: see its manual.",
+    "needs_zero": "Empty the platform and press the scale's zero key.",
+    "outside_zero": "Empty the platform and switch the scale off and on.",
+}
+
+
+class LoadCell:
+    """Counts that become weights by the station's calibration. `live_g` is for screens only."""
+
+    def __init__(self, scale: devices.Scale, settings: ScaleSettings, calibration: ScaleCalibration | None,
+                 clock: Clock) -> None:
+        self.weigher = weighing.Weigher(settings, calibration)
+        self.answers = False
+        """True when the last reading was of a load cell that works."""
+        self._scale, self._clock = scale, clock
+        self._near_zero_g = DEBRIS_D * settings.division_g
+        self._uncleared = True
+
+    @property
+    def live_g(self) -> float:
+        """The level of this moment."""
+        return self.weigher.live_g
+
+    def read(self, timeout_s: float) -> list[WeighingEvent]:
+        """Return what happened on the platform since the last call; `timeout_s` is real time. Raises DeviceError."""
+        samples = self._scale.read(timeout_s)
+        found = self.weigher.tick(self._clock.now_s()) if not samples else []
+        for sample in samples:
+            found += self.weigher.feed(sample.at_s, sample.counts)
+        self.answers = bool(samples) and not self.weigher.fault
+        # What was told of an empty platform ends when it rests at zero again: no box is lifted then.
+        if any(isinstance(event, told.Debris | told.Negative | told.ZeroLimit) for event in found):
+            self._uncleared = True
+        elif self._uncleared and samples and self._bare():
+            self._uncleared = False
+            found.append(told.PlatformCleared(samples[-1].at_s))
+        return found
+
+    def close(self) -> None:
+        """Give the load cell back. May be called twice."""
+        self._scale.close()
+
+    def _bare(self) -> bool:
+        weigher = self.weigher
+        return (weigher.phase is weighing.Phase.EMPTY and abs(weigher.live_g) < self._near_zero_g
+                and not weigher.zero.exhausted)
+
+
+class Instrument:
+    """Weights as an instrument sends them. What stands on it at the start is not weighed: it is emptied once."""
+
+    def __init__(self, instrument: devices.Instrument, settings: ScaleSettings, clock: Clock) -> None:
+        self._min_load_g = settings.min_load_g or MIN_LOAD_D * settings.division_g
+        self.weigher = InstrumentWeigher(settings.division_g, self._min_load_g)
+        self.answers = False
+        """True when the last reading was a weight, or an overload."""
+        self._instrument, self._clock = instrument, clock
+        self._starting, self._told_not_empty = True, False
+        self._weighed_s = clock.now_s()
+
+    @property
+    def live_g(self) -> float:
+        """The last weight that was sent."""
+        return self.weigher.live_g
+
+    def read(self, timeout_s: float) -> list[WeighingEvent]:
+        """Return what happened on the platform since the last call; `timeout_s` is real time.
+
+        Raises DeviceError; besides the driver's own `scale.net`, `scale.no-unit`, `scale.no-weight`, and the
+        instrument's faults.
+        """
+        found: list[WeighingEvent] = []
+        self.answers = False
+        for reading in self._instrument.read(timeout_s):
+            found += self._take(reading)
+        return found
+
+    def close(self) -> None:
+        """Give the instrument back. May be called twice."""
+        self._instrument.close()
+
+    def _take(self, reading: Reading) -> list[WeighingEvent]:
+        at_s = self._clock.now_s()
+        error = reading.error or ""
+        if error in BROKEN:
+            raise DeviceError(f"scale.{error.replace('_', '-')}", "the scale says that it can't weigh.", BROKEN[error])
+        if error in {"overload", "underload", "under_zero"}:
+            self._weighed_s, self.answers = at_s, True
+            return self.weigher.feed(at_s, None, stable=None, error=error)
+        if error or reading.value is None:
+            if at_s - self._weighed_s > NO_WEIGHT_S:
+                raise DeviceError("scale.no-weight", f"the scale answers without a weight ({error}).",
+                                  "Check [scale] protocol, and the output mode in the scale's own menu.")
+            return []
+        if reading.mode == "net":
+            raise DeviceError("scale.net", "the scale shows a net weight.",
+                              "Empty the platform and clear the scale's tare.")
+        if reading.grams is None:
+            raise DeviceError("scale.no-unit", "the scale sends no unit.", "Set [scale] unit to what it shows.")
+        self._weighed_s, self.answers = at_s, True
+        if self._starting:
+            return self._begin(at_s, reading.grams, stable=reading.stable)
+        return self.weigher.feed(at_s, reading.grams, stable=reading.stable, resolution_g=reading.resolution_g or 0.0)
+
+    def _begin(self, at_s: float, gross_g: float, *, stable: bool | None) -> list[WeighingEvent]:
+        self.weigher.live_g = gross_g
+        if gross_g >= self._min_load_g:
+            before, self._told_not_empty = self._told_not_empty, True
+            return [] if before else [told.NotEmpty(at_s, gross_g)]
+        if stable is False:
+            return []
+        self._starting = False
+        return [told.PlatformCleared(at_s)]
+
+
+def open_weighing(one: Wiring, bench: str, clock: Clock, calibration: ScaleCalibration | None) -> LoadCell | Instrument:
+    """Return the scale of these settings, open and weighing; `bench` is the simulated bench's folder.
+
+    An instrument needs no calibration. Raises DeviceError.
+    """
+    if one.driver == "serial" or one.driver == "hid":  # noqa: PLR1714 (mypy narrows by single comparisons)
+        return Instrument(
+            open_instrument(one.driver, one.path, protocol=one.protocol, pattern=one.pattern, unit=one.unit,
+                            baud=one.baud, frame=one.frame), one, clock)
+    scale = open_scale(one.driver, bench if one.driver == "bench" else one.path, clock.now_s,
+                       lambda span_s: time.sleep(clock.real_s(span_s)), data_pin=one.data_pin, clock_pin=one.clock_pin,
+                       calibration=calibration, repeat_last=True)
+    return LoadCell(scale, one, calibration, clock)

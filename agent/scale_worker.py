@@ -1,0 +1,71 @@
+"""The scale's thread: what happens on the platform, told to the core."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.station.events import LoadAppeared, PlatformCleared, PlatformTroubled, WeightStable
+from agent.station.values import Weight
+from agent.weighing import events as weighed
+from agent.workers import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agent.clock import Clock
+    from agent.scale import Instrument, LoadCell
+    from agent.station.events import Event
+
+SCALE_HINTS = {
+    "saturated": "Check the load cell's four wires; a broken one reads full scale.",
+    "stuck-code": "Unplug the load cell's board for a moment; its converter hangs.",
+    "out-of-range": "Check the load cell's wiring and its calibration.",
+    "too-fast": "Set [scale] rate_sps to the converter's real rate.",
+    "silent": "Check the load cell's cable and power.",
+}
+# A weight that rose or fell within a visit reaches the core as the next stable weight; it needs no words of its own.
+TROUBLES: dict[type[object], str] = {
+    weighed.Light: "scale.light", weighed.Overload: "scale.overload", weighed.Negative: "scale.negative",
+    weighed.Motion: "scale.motion", weighed.NotEmpty: "scale.not-empty", weighed.Debris: "scale.debris",
+    weighed.ZeroLimit: "scale.zero-limit", weighed.LeftOn: "scale.left-on",
+}
+
+
+class ScaleWorker(Worker):
+    """Reads the scale and weighs; `live_g` is for screens only."""
+
+    def __init__(self, clock: Clock, post: Callable[[Event], None],
+                 open_weighing: Callable[[], LoadCell | Instrument]) -> None:
+        super().__init__("scale", clock, post)
+        self._open_weighing = open_weighing
+        self.live_g: float | None = None
+
+    def _open(self) -> LoadCell | Instrument:
+        return self._open_weighing()
+
+    def _serve(self, opened: LoadCell | Instrument) -> None:
+        found = opened.read(self._clock.real_s(0.5))
+        self.live_g = opened.live_g
+        if opened.answers:
+            self.works()
+        for event in found:
+            self._tell(event)
+
+    def _tell(self, event: object) -> None:
+        at_ms = self._clock.now_ms()
+        match event:
+            case weighed.LoadAppeared():
+                self._post(LoadAppeared(at_ms=at_ms))
+            case weighed.WeightStable(gross_g=gross_g, u95_g=u95_g, quality=quality):
+                gross = Weight(value_g=round(gross_g, 1), u95_g=round(u95_g + 0.05, 1), quality=quality)
+                self._post(WeightStable(at_ms=at_ms, gross=gross))
+            case weighed.PlatformCleared():
+                self._post(PlatformCleared(at_ms=at_ms))
+            case weighed.ScaleFault(reason=reason):
+                self.broke(f"scale.{reason}", SCALE_HINTS[reason])
+            case weighed.ScaleRecovered():
+                self.works()
+            case _:
+                code = TROUBLES.get(type(event))
+                if code:
+                    self._post(PlatformTroubled(at_ms=at_ms, code=code))
