@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from agent.station.values import Dimensions, Length, Refused
 from agent.vision import dimensions
+from agent.vision.standing import Standing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from firmware_config.camera import CameraCalibration
 
     Picture = NDArray[np.uint8]
+    Measured = dimensions.Dimensions | dimensions.Refused
 
 # One picture is fitted, two more must agree with it.
 PICTURES = 3
@@ -38,13 +40,15 @@ class Sizing:
         self._visit = 0
         self._tries = 0
         self._pictures: list[Picture] = []
-        self._answer: Future[Dimensions] | None = None
+        self._answer: Future[Measured] | None = None
+        self.standing = Standing(calibration, self._empty)
 
     def see_empty(self, picture: Picture) -> None:
         """Keep the newest picture of the bare platform: light and dust change over a day."""
         if self._empty is None:
             self.keep_empty(picture)
         self._empty = picture
+        self.standing.see_empty(picture)
 
     def keep_empty(self, picture: Picture) -> None:
         """Write the bare platform down, for the next start with a box on it."""
@@ -68,15 +72,19 @@ class Sizing:
             if not self._answer.done():
                 return None
             found = self._answer.result()
-            if isinstance(found.length, Length) or self._tries >= TRIES:
-                return found
-            self._answer = None
+            if isinstance(found, dimensions.Dimensions):
+                if self._pictures:
+                    self.standing.fitted(visit, found.box, self._pictures[-1])
+                    self._pictures = []
+                return _of(found)
+            if self._tries >= TRIES:
+                return refused(found.code)
+            self._answer, self._pictures = None, []
         self._pictures.append(picture)
         if len(self._pictures) == PICTURES:
             self._tries += 1
             look = dimensions.Look(self._calibration, self._empty, tuple(self._pictures))
-            self._pictures = []
-            self._answer = self._thread.submit(lambda: _of(dimensions.measure([look])))
+            self._answer = self._thread.submit(dimensions.measure, [look])
         return None
 
 
@@ -93,9 +101,7 @@ def refused(code: str) -> Dimensions:
     return Dimensions(length=Refused(refused=code), width=Refused(refused=code), height=Refused(refused=code))
 
 
-def _of(found: dimensions.Dimensions | dimensions.Refused) -> Dimensions:
-    if isinstance(found, dimensions.Refused):
-        return refused(found.code)
+def _of(found: dimensions.Dimensions) -> Dimensions:
     sides = [Length(value_mm=side.value_mm, u95_mm=side.u95_mm, quality=side.quality)
              for side in (found.length, found.width, found.height)]
     return Dimensions(length=sides[0], width=sides[1], height=sides[2])
