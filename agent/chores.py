@@ -51,16 +51,18 @@ class Chores:
             self._next_day_ms = now_ms + DAY_MS
             with self._store.transaction():
                 self._store.forget(wall_ms, ended_days=self._keep.ended_days, addresses_days=self._keep.addresses_days)
-            self._forget_files(wall_ms - self._keep.addresses_days * DAY_MS)
+            # Fetched papers hold addresses; so may a photo, but a carrier's surcharge comes after 60 days.
+            self._forget_files("files", wall_ms - self._keep.addresses_days * DAY_MS)
+            self._forget_files("photos", wall_ms - self._keep.photos_days * DAY_MS)
             keep_ballast(self._directory)
         counts = self._store.counts()
         return telemetry(Telemetry(boot=self._store.boot, mono_ms=now_ms, outbox=counts["outbox"],
                                    open_jobs=counts.get("jobs.open", 0), dead_letters=counts["dead_letters"],
                                    database_bytes=counts["bytes"], disk_free_mb=free_mb(self._directory)))
 
-    def _forget_files(self, before_ms: int) -> None:
-        """Delete files of papers that were fetched before a moment: they hold addresses, too."""
-        for file in (self._directory / "files").glob("*"):
+    def _forget_files(self, folder: str, before_ms: int) -> None:
+        """Delete the files in a folder that are older than a moment."""
+        for file in (self._directory / folder).glob("*"):
             if file.stat().st_mtime * 1000 < before_ms:
                 file.unlink(missing_ok=True)
 

@@ -65,6 +65,7 @@ class Keep(Section, frozen=True, kw_only=True):
     addresses_days: Annotated[int, Meta(ge=1, le=3_650)] = 30
     file_hosts: tuple[Annotated[str, Meta(min_length=1, max_length=253)], ...] = ()
     ended_days: Annotated[int, Meta(ge=1, le=3_650)] = 90
+    photos_days: Annotated[int, Meta(ge=1, le=3_650)] = 90
 
 
 class Scale(ScaleSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
