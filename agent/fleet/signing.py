@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 PREFIX = b"pack-cfg-v1\0"
 MAX_BYTES = 65_536
+_HALF = re.compile("[\ud800-\udfff]")
 _KEY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 
 
@@ -117,6 +118,8 @@ def strict_json(text: bytes, source: str) -> dict[str, Any]:
         raise ConfigError(source, [Problem("file", "config.not-json", text_)]) from None
     if not isinstance(found, dict):
         raise ConfigError(source, [Problem("file", "config.not-json", "it must be a JSON object.")])
+    if b"\\" in text and _HALF.search(json.dumps(found, ensure_ascii=False)):
+        raise ConfigError(source, [Problem("file", "config.text", "a text holds half a character (U+D800 to U+DFFF).")])
     return found
 
 

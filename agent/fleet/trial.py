@@ -46,13 +46,15 @@ class Refused(Struct, frozen=True):
 
 
 class Trial(Struct, frozen=True, omit_defaults=True):
-    """What is being tried since `began_ms`: its patches and revisions; `broken` are the codes of before."""
+    """What is being tried since `began_ms`: its patches and revisions; `broken` are the codes of before,
+    `failing` since when each device is broken that was not.
+    """
 
     patches: Patches
     revisions: dict[str, int]
     began_ms: int
     broken: dict[str, str] = {}
-    failing_ms: int = 0
+    failing: dict[str, int] = {}
     lives: int = 1
 
 
@@ -141,7 +143,7 @@ def booted(standing: Standing, look: Look) -> Standing:
     if trial.lives >= LIVES:
         text = f"the agent ended {trial.lives} times while these settings were on trial."
         return rolled_back(standing, (Fault("agent", "trial.crash-loop", text),), look.wall_ms)
-    return replace(standing, trial=replace(trial, lives=trial.lives + 1, began_ms=look.now_ms, failing_ms=0))
+    return replace(standing, trial=replace(trial, lives=trial.lives + 1, began_ms=look.now_ms, failing={}))
 
 
 def running(standing: Standing) -> Patches:
@@ -181,14 +183,12 @@ def _judged(standing: Standing, trial: Trial, look: Look) -> Standing:
                            since_ms=look.wall_ms)
         # What came in the meantime is not what proved itself.
         return standing if trial.revisions == revisions(standing) else replace(standing, phase="pending")
-    if broke and not trial.failing_ms:
-        trial = replace(trial, failing_ms=look.now_ms)
-    elif not broke and trial.failing_ms:
-        trial = replace(trial, failing_ms=0)
+    trial = replace(trial, failing={device: trial.failing.get(device, look.now_ms) for device in broke})
     overdue = look.now_ms - trial.began_ms >= TRIAL_MS
-    if broke and (overdue or look.now_ms - trial.failing_ms >= BROKEN_MS):
-        faults = tuple(Fault(device, "trial.device", f"it stopped working with these settings: {code}.")
-                       for device, code in sorted(broke.items()))
+    faults = tuple(Fault(device, "trial.device", f"it stopped working with these settings: {code}.")
+                   for device, code in sorted(broke.items())
+                   if overdue or look.now_ms - trial.failing[device] >= BROKEN_MS)
+    if faults:
         return rolled_back(standing, faults, look.wall_ms)
     if overdue:
         faults = tuple(Fault(device, "trial.silent", f"it did not answer in {TRIAL_MS // 1000} s.")
