@@ -24,6 +24,8 @@ from agent.station.events import (
     PageNotPrinted,
     PagePrinted,
     PageRefused,
+    RollSeen,
+    ScanLost,
 )
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from agent.papers.from_job import PageOrder
     from agent.station.view import Look
     from agent.vision.sizing import Picture, Sizing
+    from agent.vision.standing import Standing
     from firmware_config.camera import CameraCalibration
 
 Post = "Callable[[Event], None]"
@@ -54,10 +57,18 @@ class Worker(threading.Thread):
         self.answers = False
         self._broken = ""
         self._ending = threading.Event()
+        self._lent = False
+        self._closed, self._wanted = threading.Event(), threading.Event()
 
     def run(self) -> None:
         while not self._ending.is_set():
             self.beat_s = time.monotonic()
+            if self._lent:
+                kind = self.device.partition("[")[0]
+                self.broke(f"{kind}.borrowed", "The technician has it; it comes back by itself.")
+                self._closed.set()
+                self._wanted.wait(self.RETRY_S)
+                continue
             try:
                 opened = self._open()
             except DeviceError as error:
@@ -65,7 +76,7 @@ class Worker(threading.Thread):
                 self._ending.wait(self.RETRY_S)
                 continue
             try:
-                while not self._ending.is_set():
+                while not self._ending.is_set() and not self._lent:
                     self.beat_s = time.monotonic()
                     self._serve(opened)
             except DeviceError as error:
@@ -77,6 +88,23 @@ class Worker(threading.Thread):
     def stop(self) -> None:
         """Ask the thread to end; it does within a second."""
         self._ending.set()
+        self._wanted.set()
+
+    def lend(self) -> None:
+        """Close the device for somebody else; `closed` says when that is done."""
+        self._closed.clear()
+        self._wanted.clear()
+        self._lent = True
+
+    def take_back(self) -> None:
+        """Open the device again."""
+        self._lent = False
+        self._wanted.set()
+
+    @property
+    def closed(self) -> bool:
+        """True once a device that was lent is closed here."""
+        return self._closed.is_set()
 
     def broke(self, code: str, hint: str) -> None:
         """Say once that the device does not work."""
@@ -110,6 +138,7 @@ class VisionWorker(Worker):
         super().__init__(device, clock, post)
         self._open_camera, self._photos, self._calibration = open_camera, photos, calibration
         self._sizing: Sizing | None = None
+        self._standing: Standing | None = None
         self._emptied_s = -1.0
         self._bare: Picture | None = None
         self._look: Look | None = None
@@ -138,6 +167,11 @@ class VisionWorker(Worker):
             from agent.vision.sizing import Sizing
 
             self._sizing = Sizing(self._calibration, self._photos.parent / "calibration" / f"{self.device}-empty.png")
+            self._standing = self._sizing.standing
+        if self._standing is None:
+            from agent.vision.standing import Standing
+
+            self._standing = Standing(None)
         camera = self._open_camera()
         try:
             camera.frame(5.0)  # one picture is the proof; nobody may ask for the next one for hours
@@ -150,7 +184,7 @@ class VisionWorker(Worker):
     def _serve(self, opened: Camera) -> None:
         look = self._look
         if look is None or (look.empty and not look.expect):
-            self._asked.wait(0.3 if self._sizing is not None and self._emptied_s < 0 else 1.0)
+            self._asked.wait(0.3 if self._emptied_s < 0 else 1.0)
             self._asked.clear()
             if look is not None and look is self._look:
                 self._see_empty(opened)
@@ -163,13 +197,17 @@ class VisionWorker(Worker):
         self.works()
         image = frame.pixels()
         codes = read_codes(image, expect=look.expect, budget_s=self.BUDGET_S, now=time.monotonic)
-        texts = tuple(sorted({code.text for code in codes if code.accepted}))
+        seen = [code for code in codes if code.accepted]
+        texts = tuple(sorted({code.text for code in seen}))
         photo = self._keep(look.visit, texts, frame.jpeg) if look.visit and texts else ""
         sizing = self._sizing if look.measure else None
         dims = sizing.see_box(look.visit, image) if sizing is not None else None
+        measuring = sizing is not None and dims is None
+        beside = (self._standing.beside(look.visit, seen, image, measuring=measuring)
+                  if self._standing is not None else ())
         self._post(CodesSeen(
             at_ms=frame.at_ms, visit=look.visit, codes=texts, photo_sha256=photo, dims=dims,
-            measuring=sizing is not None and dims is None,
+            measuring=measuring, beside=beside,
         ))
 
     def _see_empty(self, camera: Camera) -> None:
@@ -177,10 +215,11 @@ class VisionWorker(Worker):
 
         A picture counts when the platform is still bare a moment later: no hand with a box was on its way.
         """
-        if self._sizing is None:
-            return
         if self._bare is not None:
-            self._sizing.see_empty(self._bare)
+            if self._sizing is not None:
+                self._sizing.see_empty(self._bare)
+            elif self._standing is not None:
+                self._standing.see_empty(self._bare)
             self._bare, self._emptied_s = None, time.monotonic()
         elif self._emptied_s < 0 or time.monotonic() - self._emptied_s > self.EMPTY_EVERY_S:
             self._bare = camera.frame(5.0).pixels()
@@ -214,7 +253,7 @@ class ScannerWorker(Worker):
         self.works()
         for scan in found:
             if isinstance(scan, LostScan):
-                self.broke(scan.code, scan.hint)
+                self._post(ScanLost(at_ms=scan.at_ms, code=scan.code))
             else:
                 self._post(CodesSeen(at_ms=scan.at_ms, visit=0, codes=(scan.text,), scanned=True))
 
@@ -240,6 +279,7 @@ class PrinterWorker(Worker):
         self._orders: queue.SimpleQueue[PageOrder | TestPage] = queue.SimpleQueue()
         self.status: PrinterStatus | None = None
         self.rolls = _roll_book(roll_file)
+        self._told_roll: tuple[int, bool] | None = None
 
     def print(self, order: PageOrder | TestPage) -> None:
         """Take one page; its end comes as an event."""
@@ -254,11 +294,20 @@ class PrinterWorker(Worker):
         """A held page may take minutes; the driver beats for us meanwhile."""
         self.beat_s = time.monotonic()
 
+    def _tell_roll(self) -> None:
+        """Tell the core what is left, to the decimetre."""
+        roll = self.rolls.roll
+        told = (int(roll.left_mm) // 100 * 100, roll.known) if roll is not None else None
+        if told is not None and told != self._told_roll:
+            self._told_roll = told
+            self._post(RollSeen(at_ms=self._clock.now_ms(), device=self.device, left_mm=told[0], known=told[1]))
+
     def _note_roll(self, rolls: RollBook) -> None:
         """Keep what is known of the roll; a power cut may lose the last page's millimetres, not more."""
         if rolls == self.rolls:
             return
         self.rolls = rolls
+        self._tell_roll()
         draft = self._roll_file.with_suffix(".new")
         draft.write_text(json.dumps(rolls.as_json()), encoding="utf-8")
         draft.replace(self._roll_file)
@@ -275,6 +324,7 @@ class PrinterWorker(Worker):
         self.status = printer.status()
         if self.status.media:
             self._note_roll(self.rolls.seen(self.status.media))
+            self._tell_roll()
         if self.status.code:
             self.broke(self.status.code, self.status.hint)
         else:

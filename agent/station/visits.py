@@ -235,7 +235,7 @@ def _prove(turn: Turn, sight: Sight, parcel: Parcel) -> None:
     mine = any(_is_later(turn, sight.event, page) for page, _ in sight.labels) and not sight.slips - {parcel.job}
     if not mine or parcel.state not in ("labelled", "unproven"):
         aside = parcel.id in sight.beside and parcel.state in ("labelled", "unproven")
-        turn.box(replace(box, notice="label.beside") if aside else box)
+        turn.box(replace(box, notice="label.beside", proofs=0) if aside else box)
         return
     box = replace(box, proofs=box.proofs + 1)
     proven = box.proofs >= PROOFS_NEEDED or sight.event.scanned

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from agent.station.values import Dimensions, Length, Refused
 from agent.vision import dimensions
+from agent.vision.measuring import Measuring
 from agent.vision.standing import Standing
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from firmware_config.camera import CameraCalibration
 
     Picture = NDArray[np.uint8]
-    Measured = dimensions.Dimensions | dimensions.Refused
 
 # One picture is fitted, two more must agree with it.
 PICTURES = 3
@@ -36,11 +35,10 @@ class Sizing:
         self._calibration = calibration
         self._empty_file = empty_file
         self._empty = _kept(empty_file)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="measure")
         self._visit = 0
         self._tries = 0
         self._pictures: list[Picture] = []
-        self._answer: Future[Measured] | None = None
+        self._answer: Measuring | None = None
         self.standing = Standing(calibration, self._empty)
 
     def see_empty(self, picture: Picture) -> None:
@@ -69,9 +67,9 @@ class Sizing:
         if self._empty is None:
             return refused("camera.no-empty-picture")
         if self._answer is not None:
-            if not self._answer.done():
+            found = self._answer.found
+            if found is None:
                 return None
-            found = self._answer.result()
             if isinstance(found, dimensions.Dimensions):
                 if self._pictures:
                     self.standing.fitted(visit, found.box, self._pictures[-1])
@@ -84,7 +82,7 @@ class Sizing:
         if len(self._pictures) == PICTURES:
             self._tries += 1
             look = dimensions.Look(self._calibration, self._empty, tuple(self._pictures))
-            self._answer = self._thread.submit(dimensions.measure, [look])
+            self._answer = Measuring(look)
         return None
 
 

@@ -14,7 +14,6 @@ or, when that fails three times, the second answer does.
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,7 @@ from agent.vision import dimensions
 from agent.vision.dimensions_cuboid import FACE_CORNERS, corners, seen_faces
 from agent.vision.dimensions_evidence import grain, lamp_change, log_ratio, platform_map
 from agent.vision.dimensions_view import View
+from agent.vision.measuring import Measuring
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,9 +68,8 @@ class Standing:
         self._view = View.of(calibration) if calibration is not None else None
         self._empty = empty
         self._fit: Fit | None = None
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="place")
         self._tried = (0, 0)
-        self._again: tuple[int, Picture, Future[dimensions.Dimensions | dimensions.Refused]] | None = None
+        self._again: tuple[int, Picture, Measuring] | None = None
 
     def see_empty(self, picture: Picture) -> None:
         """Keep the newest picture of the bare platform."""
@@ -112,7 +111,7 @@ class Standing:
     @property
     def placing(self) -> bool:
         """True while a box is being fitted again."""
-        return self._again is not None and not self._again[2].done()
+        return self._again is not None and self._again[2].found is None
 
     def _place(self, visit: int, picture: Picture) -> bool:
         """Begin to fit the box as it stands now, unless that is under way; False when it was tried too often."""
@@ -124,17 +123,16 @@ class Standing:
                 return False
             self._tried = visit, tries + 1
             look = dimensions.Look(self._calibration, self._empty, (picture,))
-            self._again = visit, picture, self._thread.submit(dimensions.measure, [look])
+            self._again = visit, picture, Measuring(look)
         return True
 
     def _take_fit(self) -> None:
-        if self._again is None or not self._again[2].done():
+        if self._again is None or self._again[2].found is None:
             return
         (visit, picture, answer), self._again = self._again, None
-        found = answer.result()
-        if isinstance(found, dimensions.Dimensions):
+        if isinstance(answer.found, dimensions.Dimensions):
             self._tried = visit, 0
-            self.fitted(visit, found.box, picture)
+            self.fitted(visit, answer.found.box, picture)
 
     def _hidden(self, picture: Picture) -> Mask | None:
         """Return where the platform is hidden: 1 or 0 in a small copy; shadows hide nothing. None without an idea."""

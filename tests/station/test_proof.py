@@ -35,6 +35,7 @@ def look(bench: Bench, *codes: str, beside: tuple[str, ...] = (), at_ms: int | N
 def test_a_label_beside_the_box_proves_nothing_and_the_packer_is_told() -> None:
     bench = Bench()
     mark = labelled(bench)
+    look(bench, mark)
     for _ in range(5):
         look(bench, mark, beside=(mark,))
     assert bench.parcel_state("J-1/1") == "labelled"
