@@ -39,14 +39,14 @@ HINTS = {
 }
 
 SCORE = 0.53
-RMS_PX = 1.2
+RMS_PX, RMS_OF_MANY_PX = 1.0, 1.2
 GAP = 0.28
 FOREIGN = 0.03
 UNEXPLAINED, UNEXPLAINED_LOOSE = 0.09, 0.05
 WEAKEST, WEAKEST_OF_MANY, CLEAR, FIRM = 0.40, 0.20, 0.50, 0.60
 HOLLOW, HOLLOWEST = 0.22, 0.35
-LOWEST_MM = 15.0
-RIVAL = 0.04
+LOWEST_MM = 20.0
+RIVAL, RIVAL_LARGER = 0.04, 0.11
 RIVAL_MM = 4.0
 U95_MM = 5.3
 RANGE_MM = 30.0
@@ -70,7 +70,8 @@ def objection(views: Sequence[Evidence], found: Sequence[Answer], u95_mm: Points
         return strange
     if len(views) == 1 and _like_platform(best.marks[0]):
         return "dimensions.same-colour"
-    if best.score < SCORE or max(mark.rms_px for mark in best.marks) > RMS_PX or best.box[5] < LOWEST_MM:
+    rms_px = RMS_PX if len(views) == 1 else RMS_OF_MANY_PX
+    if best.score < SCORE or max(mark.rms_px for mark in best.marks) > rms_px or best.box[5] < LOWEST_MM:
         return "dimensions.not-a-box"
     if any(mark.unexplained > (UNEXPLAINED if mark.weakest > FIRM else UNEXPLAINED_LOOSE) for mark in best.marks):
         return strange
@@ -80,7 +81,10 @@ def objection(views: Sequence[Evidence], found: Sequence[Answer], u95_mm: Points
     if min(mark.weakest for mark in best.marks) < (WEAKEST if len(views) == 1 else WEAKEST_OF_MANY):
         return "dimensions.uncertain"
     for other in found[1:]:
-        if other.score > best.score - RIVAL and np.abs(other.sides - best.sides).max() > RIVAL_MM:
+        more = other.sides - best.sides
+        # tape and print are edges inside a box: a larger box needs less to speak for it than a smaller one
+        margin = RIVAL_LARGER if more.min() > -RIVAL_MM else RIVAL
+        if other.score > best.score - margin and np.abs(more).max() > RIVAL_MM:
             return "dimensions.ambiguous"
     if u95_mm[2] > U95_MM:
         return "dimensions.height-not-observable"
