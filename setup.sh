@@ -8,7 +8,7 @@ cd "$(dirname "$0")"
 unset PYTHONPATH PYTHONHOME
 
 PY=${PY:-python3}
-STATION="libzbar0 libfribidi0 fonts-noto-core fonts-noto-cjk" # second barcode reader; text shaping; all scripts of the papers
+STATION="libzbar0 libfribidi0 libthai0 fonts-noto-core fonts-noto-cjk" # second barcode reader; text shaping; all scripts of the papers
 TESTS="mosquitto mosquitto-clients nats-server openssl systemd device-tree-compiler" # real brokers, signatures, units, overlay
 FREE_KB=1048576 # .venv takes about 450 MB, the downloads and the fonts the rest
 

@@ -9,7 +9,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 release=${1:-}
 key=${2:-}
-PACKAGES="python3 python3-venv openssl libzbar0 libfribidi0 fonts-noto-core fonts-noto-cjk"
+PACKAGES="python3 python3-venv openssl libzbar0 libfribidi0 libthai0 fonts-noto-core fonts-noto-cjk"
 
 say() { printf '%s\n' "install: $*"; }
 stop() { code=$1; shift; say "$*" >&2; exit "$code"; }

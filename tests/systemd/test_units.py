@@ -103,7 +103,7 @@ def test_the_overlay_compiles_and_sets_the_pins(tmp_path: Path) -> None:
 def test_the_doctor_asks_for_the_fonts_and_libraries_that_the_installer_installs() -> None:
     installer = (SYSTEMD / "install.sh").read_text(encoding="utf-8")
     setup = (SYSTEMD.parent / "setup.sh").read_text(encoding="utf-8")
-    for package in ("libzbar0", "libfribidi0", "fonts-noto-core", "fonts-noto-cjk"):
+    for package in ("libzbar0", "libfribidi0", "libthai0", "fonts-noto-core", "fonts-noto-cjk"):
         assert package in installer
         assert package in setup
 
