@@ -190,6 +190,8 @@ class Admin:
             busy = "a box is on the platform"
         elif any(page.state == "sending" for page in state.prints):
             busy = "a page is at the printer"
+        elif devices.lent:
+            busy = f"a technician works with the {devices.lent[0]}"
         round_trip = self._heard if self._oms_there else link.up and link.in_flight == 0
         return Look(
             now_ms=self._clock.now_ms(), wall_ms=self._clock.wall_ms(), busy=busy, round_trip=round_trip,

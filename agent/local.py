@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import itertools
 import json
 import queue
+import select
 import socket
 import threading
+import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 # A request longer than this is nobody's.
@@ -22,11 +27,22 @@ class LocalError(Exception):
     """The daemon can't be reached, or does not answer."""
 
 
-class Request:
-    """One question: the owner loop answers it in its own time."""
+class NoStationError(LocalError):
+    """No daemon runs behind the socket."""
 
-    def __init__(self, ask: str, more: dict[str, object]) -> None:
-        self.ask, self.more = ask, more
+
+@dataclass(frozen=True, slots=True)
+class HungUp:
+    """A connection ended that had borrowed something: by its end, Ctrl-C, or a crash."""
+
+    caller: int
+
+
+class Request:
+    """One question of one connection: the owner loop answers it in its own time."""
+
+    def __init__(self, ask: str, more: dict[str, object], caller: int = 0) -> None:
+        self.ask, self.more, self.caller = ask, more, caller
         self._answer: queue.SimpleQueue[dict[str, object]] = queue.SimpleQueue()
 
     def answer(self, found: dict[str, object]) -> None:
@@ -44,6 +60,7 @@ class LocalSocket:
     def __init__(self, path: Path, post: Callable[[object], None]) -> None:
         self._path, self._post = path, post
         self._listener: socket.socket | None = None
+        self._callers = itertools.count(1)
 
     def start(self) -> None:
         """Open the socket for owner and group, and serve it in a thread."""
@@ -70,19 +87,24 @@ class LocalSocket:
             threading.Thread(target=self._talk, args=(wire,), name="local-talk", daemon=True).start()
 
     def _talk(self, wire: socket.socket) -> None:
+        caller, borrowed = next(self._callers), False
         with contextlib.suppress(OSError), wire, wire.makefile("rwb") as stream:
             while line := stream.readline(LONGEST):
-                stream.write(json.dumps(self._ask(line), ensure_ascii=False).encode() + b"\n")
+                answer = self._ask(line, caller)
+                borrowed = borrowed or "lent" in answer
+                stream.write(json.dumps(answer, ensure_ascii=False).encode() + b"\n")
                 stream.flush()
+        if borrowed:
+            self._post(HungUp(caller))
 
-    def _ask(self, line: bytes) -> dict[str, object]:
+    def _ask(self, line: bytes, caller: int) -> dict[str, object]:
         try:
             asked = json.loads(line)
         except (ValueError, RecursionError):
             return {"error": "a request is one JSON object on one line."}
         if not isinstance(asked, dict) or not isinstance(asked.get("ask"), str):
             return {"error": 'a request is a JSON object with "ask".'}
-        request = Request(asked.pop("ask"), asked)
+        request = Request(asked.pop("ask"), asked, caller)
         self._post(request)
         try:
             return request.wait(ANSWER_S)
@@ -100,7 +122,8 @@ class Station:
             self._wire.connect(str(path))
         except OSError as error:
             self._wire.close()
-            raise LocalError(f"No station runs behind {path} ({error.strerror}). Is the service up: "
+            kind = NoStationError if error.errno in (errno.ENOENT, errno.ECONNREFUSED) else LocalError
+            raise kind(f"No station runs behind {path} ({error.strerror}). Is the service up: "
                              "systemctl status packbench") from error
         self._stream = self._wire.makefile("rwb")
 
@@ -119,8 +142,46 @@ class Station:
             raise LocalError(str(answer["error"]))
         return answer
 
+    def gone(self) -> bool:
+        """Return whether the daemon has hung up."""
+        return bool(select.select([self._wire], [], [], 0.0)[0])  # it never speaks unasked
+
     def close(self) -> None:
         """Hang up."""
         with contextlib.suppress(OSError):  # a line that never left does not matter any more
             self._stream.close()
         self._wire.close()
+
+
+class Loan:
+    """A device that the running daemon gave away until the connection ends; without a daemon there is nothing to do."""
+
+    def __init__(self, device: str, station: Station | None) -> None:
+        self._device, self._station = device, station
+
+    def check(self) -> None:
+        """Raise LocalError when the daemon ended meanwhile: the next one opens the device itself."""
+        if self._station is not None and self._station.gone():
+            raise LocalError(f"The station was stopped and may have the {self._device} again. Begin anew.")
+
+
+@contextlib.contextmanager
+def borrowed(path: Path, device: str) -> Iterator[Loan]:
+    """Take a device from the daemon behind the socket, if one runs; it is given back at the end, also by a crash.
+
+    Raises LocalError when the daemon refuses, or does not close the device in time.
+    """
+    try:
+        station = Station(path)
+    except NoStationError:
+        yield Loan(device, None)
+        return
+    try:
+        until_s = time.monotonic() + ANSWER_S
+        while station.ask("borrow", device=device)["lent"] != "yours":
+            if time.monotonic() > until_s:
+                raise LocalError(f"The station does not let go of the {device}; try again.")
+            time.sleep(0.05)
+        yield Loan(device, station)
+    finally:
+        station.close()

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
 import queue
 import signal
-import socket
 import threading
 import time
 from pathlib import Path
@@ -23,7 +21,8 @@ from agent.clock import wall_is_trusted
 from agent.devices import Lamps
 from agent.link import Link, access_of
 from agent.link.files import FILES, PaperFiles
-from agent.local import LocalSocket, Request
+from agent.local import HungUp, LocalSocket, Request
+from agent.service import Pulse, tell_systemd
 from agent.station.events import (
     Acknowledge,
     AgentStarted,
@@ -33,8 +32,6 @@ from agent.station.events import (
     DeviceRecovered,
     Effect,
     Event,
-    JobAssigned,
-    LabelArrived,
     LinkChanged,
     SendPage,
     Synchronize,
@@ -59,11 +56,7 @@ LOG = logging.getLogger("packbench")
 # Events of one commit at the most.
 BATCH = 200
 TICK_S = 1.0
-# A worker that has not beaten for so long is stuck, and systemd shall start us anew.
-STUCK_S = 30.0
 DECODER = msgspec.json.Decoder(State)
-# Where one of these sections changes, the bench is opened anew.
-BENCH = ("scale", "camera", "scanner", "printer", "signals")
 
 
 def turn(
@@ -89,7 +82,8 @@ def turn(
 
 def lasting(state: State) -> State:
     """Return the state without what is known anew after each start."""
-    return replace(state, now_ms=0, wall_ms=0, time_ok=False, link_up=False, broken=(), bare=False, waiting=0, oms="",
+    return replace(state, now_ms=0, wall_ms=0, time_ok=False, link_up=False, broken=(), bare=False, rolls=(),
+                   waiting=0, oms="",
                    session_answered=0, next_sync_ms=0, sync_wait_ms=0)
 
 
@@ -121,6 +115,7 @@ class Agent:
         for job in self.store.open_jobs():
             self.files.want(job.job, job.rev, job.papers)
         self.local = LocalSocket(Path(settings.socket), self._inbox.put)
+        self._pulse = Pulse()
         self._shown: View | None = None
         self._lamps: Lamps | None = None
         self._next_tick_s = 0.0
@@ -189,7 +184,7 @@ class Agent:
         self._publish()
         self._keep_house()
         self._show()
-        self._feed_watchdog()
+        self._pulse.beat(self.devices.workers, link_alive=self.link.alive())
 
     def _drain(self) -> list[object]:
         """Return what came in, after waiting for the first of it until something is due."""
@@ -216,6 +211,8 @@ class Agent:
                 )
             case ("refused", _, _, int() as reason):
                 LOG.warning("the broker refuses a fact (reason 0x%02X); it is sent again later", reason)
+            case HungUp(caller=caller):
+                self.devices.take_back(caller)
             case ("up", *_):
                 return LinkChanged(at_ms=self.clock.now_ms(), up=True)
             case ("down", *_):
@@ -243,10 +240,7 @@ class Agent:
             LOG.warning("the store works again")
         self.trouble, self._retry = None, []
         for event in events:
-            if isinstance(event, JobAssigned):
-                self.files.want(event.job.job, event.job.rev, event.job.papers)
-            if isinstance(event, LabelArrived):
-                self.files.want(event.parcel.rpartition("/")[0], event.rev, event.papers)
+            self.files.notice(event)
             if not isinstance(event, TimePassed):
                 LOG.info("%s", brief(event))
         for effect in effects:
@@ -286,7 +280,7 @@ class Agent:
 
     def _show(self) -> None:
         """Lamps, screen and cameras follow the state."""
-        now = view(self.state)
+        now = view(self.state, self.settings)
         if now != self._shown:
             self._shown = now
             LOG.info("shows: %s %s", now.sentence, now.hint)
@@ -298,28 +292,24 @@ class Agent:
         self.devices.ask(look(self.state))
 
     def _refit(self) -> None:
-        """Work by what the admin's settings say from now on; the bench is opened anew only where they change it."""
-        settings, before = self.admin.settings, self.settings
-        if any(getattr(settings, section) != getattr(before, section) for section in BENCH):
-            try:
-                devices = open_bench(settings, self._inbox.put)
-            except ConfigError as error:
-                self.admin.cannot_open(error)
-                return
-            old, self.devices, self._lamps = self.devices, devices, None
-            for one in self.state.broken:  # the new drivers say it again where it is still so
+        """Work by what the admin's settings say from now on; devices whose settings they change are opened anew."""
+        settings = self.admin.settings
+        if settings == self.settings:
+            return
+        try:
+            devices = open_bench(settings, self._inbox.put)
+        except ConfigError as error:
+            self.admin.cannot_open(error)
+            return
+        kept = devices.follow(self.devices)
+        self.devices, self._lamps = devices, None
+        for one in self.state.broken:  # a new driver says it again where it is still so
+            if one.device not in kept:
                 self._inbox.put(DeviceRecovered(at_ms=self.clock.now_ms(), device=one.device))
-            if self._alive:
-                old.stop()
-                devices.start()
+        if self._alive:
+            devices.start()
         self.settings, self.link.about = settings, birth(settings)
         self.link.announce()
-
-    def _feed_watchdog(self) -> None:
-        """Tell systemd that we live, only while every worker does."""
-        stuck = [worker.name for worker in self.devices.workers if time.monotonic() - worker.beat_s > STUCK_S]
-        if not stuck and self.link.alive():
-            tell_systemd("WATCHDOG=1")
 
     def _asked(self, request: Request) -> Event | None:
         """Return what a request from the local socket makes happen."""
@@ -331,9 +321,12 @@ class Agent:
 
     def _answer(self, request: Request) -> dict[str, object]:
         if request.ask in ("view", "press"):
-            return {"view": msgspec.to_builtins(self._shown or view(self.state)), "live_g": self.devices.live_g}
+            shown = self._shown or view(self.state, self.settings)
+            return {"view": msgspec.to_builtins(shown), "live_g": self.devices.live_g}
         if request.ask == "status":
             return self.status()
+        if request.ask == "borrow":
+            return self.devices.lend(str(request.more.get("device", "")), request.caller)
         if request.ask == "config":
             return self.admin.explain(str(request.more.get("key", "")))
         if request.ask == "print-again":
@@ -342,14 +335,15 @@ class Agent:
                 return {"error": "print.no-label: this parcel has no label that could be printed again; "
                                  "`packbench status` lists the parcels that have not ended."}
             return {"parcel": parcel.id, "state": "the label is printed again, marked as a copy; the first is void"}
-        return {"error": f"there is no request {request.ask!r}; there are view, status, press, print-again, config."}
+        return {"error": f"there is no request {request.ask!r}; there are view, status, press, print-again, borrow, config."}
 
     def status(self) -> dict[str, object]:
         """Return what the station is and does, for people and machines."""
         lost = {"store": {"code": self.trouble.code, "hint": self.trouble.hint}} if self.trouble is not None else {}
         return {
             "station": self.settings.station.id, "site": self.settings.station.site, "boot": self.store.boot,
-            "link": "up" if self.state.link_up else "down", "view": msgspec.to_builtins(view(self.state)),
+            "link": "up" if self.state.link_up else "down",
+            "view": msgspec.to_builtins(view(self.state, self.settings)),
             "live_g": self.devices.live_g, "rolls": self.devices.rolls(),
             "measures": self.devices.measures,
             "broken": msgspec.to_builtins(self.state.broken), **lost,
@@ -386,13 +380,3 @@ def _short(value: object) -> str:
         return f"<{len(value)} bytes>"
     text = str(msgspec.to_builtins(value))
     return text if len(text) <= 160 else text[:157] + "..."
-
-
-def tell_systemd(word: str) -> None:
-    """Send one word to systemd (sd_notify(3)); nothing happens where systemd did not start us."""
-    address = os.environ.get("NOTIFY_SOCKET", "")
-    if not address:
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as wire:
-        wire.sendto(word.encode(), "\0" + address[1:] if address.startswith("@") else address)
-

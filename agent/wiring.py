@@ -23,7 +23,7 @@ from firmware_config.camera import CameraCalibration, read_calibration
 from firmware_config.settings import ConfigError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from agent.devices import Camera, Lamps, Printer, Signals
     from agent.devices.scanner import SerialScanner, WedgeScanner
@@ -71,6 +71,7 @@ class Devices:
             for n, one in enumerate(settings.scanner)
         ]
         self._signals: Signals | None = None
+        self._lent: dict[str, int] = {}
 
     @property
     def workers(self) -> list[Worker]:
@@ -99,24 +100,49 @@ class Devices:
         return found
 
     def start(self) -> None:
-        """Start all workers; what can't be opened says so itself and is tried again."""
-        try:
-            self._signals = self._open_signals()
-        except DeviceError as error:
-            self._post(DeviceFailed(at_ms=self.clock.now_ms(), device="signals", code=error.code, hint=error.hint))
+        """Start all workers that do not run; what can't be opened says so itself and is tried again."""
+        if self._signals is None:
+            try:
+                self._signals = self._open_signals()
+            except DeviceError as error:
+                self._post(DeviceFailed(at_ms=self.clock.now_ms(), device="signals", code=error.code, hint=error.hint))
         for worker in self.workers:
-            worker.start()
+            if not worker.is_alive():
+                worker.start()
 
     def stop(self) -> None:
         """Stop all workers, within a second."""
-        for worker in self.workers:
-            worker.stop()
-        until_s = time.monotonic() + 1.0
-        for worker in self.workers:
-            if worker.is_alive():
-                worker.join(max(0.0, until_s - time.monotonic()))
+        _stop(self.workers)
         if self._signals is not None:
             self._signals.close()
+
+    def follow(self, old: Devices) -> tuple[str, ...]:
+        """Take the place of `old`: devices whose settings are the same go on, the others are closed, within a second.
+
+        Return the names of those that go on; `start` opens the rest.
+        """
+        now, before = self._settings, old._settings
+        if now.scale == before.scale:
+            self._scales = old._scales
+        if now.camera == before.camera:
+            self._cameras = old._cameras
+        if now.scanner == before.scanner:
+            self._scanners = old._scanners
+        if now.printer == before.printer:
+            self._printers = old._printers
+        kept = self.workers
+        self._lent = dict(old._lent)
+        for worker in kept:
+            if worker.device in self._lent and worker not in old.workers:
+                worker.lend()  # a technician keeps it, whatever the settings say of it now
+        _stop([worker for worker in old.workers if worker not in kept])
+        names = tuple(worker.device for worker in kept if worker in old.workers)
+        if now.signals == before.signals:
+            self._signals = old._signals
+            return (*names, "signals")
+        if old._signals is not None:
+            old._signals.close()
+        return names
 
     def print(self, page: Print, store: Store) -> None:
         """Give a page to its printer, with all that is printed on it."""
@@ -141,6 +167,31 @@ class Devices:
         if name:
             self._printers[name].print(TestPage())
         return name
+
+    @property
+    def lent(self) -> tuple[str, ...]:
+        """What local commands have borrowed."""
+        return tuple(self._lent)
+
+    def lend(self, device: str, caller: int) -> dict[str, object]:
+        """Lend a device to a local command; the answer says `yours` once it is closed here, and until then `closing`."""
+        worker = next((one for one in self.workers if one.device == device), None)
+        if worker is None:
+            names = ", ".join(one.device for one in self.workers)
+            return {"error": f"device.unknown: this station has no {device!r}; it has {names}."}
+        if self._lent.get(device, caller) != caller:
+            return {"error": f"device.lent: another command has the {device}; end that first."}
+        if device not in self._lent:
+            self._lent[device] = caller
+            worker.lend()
+        return {"lent": "yours" if worker.closed else "closing"}
+
+    def take_back(self, caller: int) -> None:
+        """Open again what was lent to this caller."""
+        for worker in self.workers:
+            if self._lent.get(worker.device) == caller:
+                del self._lent[worker.device]
+                worker.take_back()
 
     def ask(self, look: Look | None) -> None:
         """Change the question that the cameras answer."""
@@ -178,6 +229,15 @@ class Devices:
                 return GpioSignals(signals, pressed, self.clock.now_ms)
             case "off":
                 return None
+
+
+def _stop(workers: Sequence[Worker]) -> None:
+    for worker in workers:
+        worker.stop()
+    until_s = time.monotonic() + 1.0
+    for worker in workers:
+        if worker.is_alive():
+            worker.join(max(0.0, until_s - time.monotonic()))
 
 
 def open_bench(settings: Settings, post: Callable[[Event], None]) -> Devices:
