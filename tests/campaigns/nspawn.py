@@ -22,7 +22,8 @@ from pathlib import Path
 from tests.systemd.station_folder import StationFolder
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = "systemd,systemd-sysv,openssl,python3,python3-venv,libzbar0,libfribidi0,libthai0,fonts-noto-core,fonts-noto-cjk"
+PACKAGES = ("systemd,systemd-sysv,openssl,python3,python3-venv,"
+            "libzbar0,libfribidi0,libthai0,fonts-noto-core,fonts-noto-cjk")
 
 # Impatient, so that a campaign takes a minute: the unit's own values are 30 s and 20 s.
 DROP_INS = {
