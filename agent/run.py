@@ -335,7 +335,7 @@ class Agent:
                 return {"error": "print.no-label: this parcel has no label that could be printed again; "
                                  "`packbench status` lists the parcels that have not ended."}
             return {"parcel": parcel.id, "state": "the label is printed again, marked as a copy; the first is void"}
-        return {"error": f"there is no request {request.ask!r}; there are view, status, press, print-again, borrow, config."}
+        return {"error": f"no request {request.ask!r}; there are view, status, press, print-again, borrow, config."}
 
     def status(self) -> dict[str, object]:
         """Return what the station is and does, for people and machines."""

@@ -40,6 +40,10 @@ class ScaleWorker(Worker):
         self._open_weighing = open_weighing
         self.live_g: float | None = None
 
+    def broke(self, code: str, hint: str) -> None:
+        self.live_g = None
+        super().broke(code, hint)
+
     def _open(self) -> LoadCell | Instrument:
         return self._open_weighing()
 

@@ -174,7 +174,7 @@ class Devices:
         return tuple(self._lent)
 
     def lend(self, device: str, caller: int) -> dict[str, object]:
-        """Lend a device to a local command; the answer says `yours` once it is closed here, and until then `closing`."""
+        """Lend a device to a local command; it says `yours` once it is closed here, until then `closing`."""
         worker = next((one for one in self.workers if one.device == device), None)
         if worker is None:
             names = ", ".join(one.device for one in self.workers)

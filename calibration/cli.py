@@ -5,20 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-import time
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, get_args
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from agent.devices import DeviceError
-from agent.devices.scales import Driver
+from calibration.source import Source, scale_options, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from agent.local import Loan
     from calibration.masses import Reference
     from calibration.record import Folder, ScaleRecord
     from calibration.session import Plan, Said, Session
@@ -35,12 +36,7 @@ class Options:
     """What the technician said on the command line."""
 
     replay: Path | None
-    driver: Driver
-    path: str
-    rate: float
-    capacity: float
-    division: float
-    directory: Path
+    source: Source
     technician: str
     station: str
     cell: str
@@ -55,13 +51,7 @@ class Options:
 @click.command()
 @click.option("--mass", "words", multiple=True, metavar="5kg:M1", help="A reference mass; once for each.")
 @click.option("--set", "mass_file", type=click.Path(path_type=Path), help="Or a TOML file of [[mass]] tables.")
-@click.option("--directory", type=click.Path(path_type=Path), default=Path("/var/lib/packbench/calibration"),
-              show_default=True, help="Where scale.json and the records are.")
-@click.option("--capacity", type=click.FloatRange(100.0, 1e6), default=30_000.0, show_default=True, help="Grams.")
-@click.option("--division", type=float, help="Scale interval in grams; capacity / 3000 when not given.")
-@click.option("--rate", type=float, default=80.0, show_default=True, help="Samples a second.")
-@click.option("--driver", type=click.Choice(get_args(Driver)), default="spi", show_default=True)
-@click.option("--path", default="", help="The driver's SPI device, bench folder or recording.")
+@scale_options
 @click.option("--replay", type=click.Path(path_type=Path), help="Run the dialogue from recorded counts (CSV).")
 @click.option("--technician", default="", help="Who does it; goes on the record.")
 @click.option("--station", default="", help="Which station and where; goes on the record.")
@@ -71,18 +61,19 @@ class Options:
 @click.option("--force", default="", metavar="REASON", help="Accept a change of the span above 1 %, and say why.")
 @click.option("--yes", is_flag=True, help="Give the last yes beforehand.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a step; the default without a terminal.")
-def scale(words: tuple[str, ...], mass_file: Path | None, division: float | None, **rest: object) -> None:
+def scale(words: tuple[str, ...], mass_file: Path | None, **rest: object) -> None:
     """Zero, span, corners and repeatability of the load cell. Not legal for trade.
 
-    The masses come and go by hand; the scale sees them, nobody presses Enter. Nothing changes until the last yes. Exit
+    The masses come and go by hand; the scale sees them, nobody presses Enter. Nothing changes until the last yes. A
+    running station lends its scale meanwhile and weighs by the new calibration when it has it back. Exit
     status 1 when it was refused or not accepted, 3 when the scale failed.
     """
-    options = Options(division=division or float(str(rest["capacity"])) / 3000.0, **rest)  # type: ignore[arg-type]  # click checked them
-    options.as_json = options.as_json or not sys.stdout.isatty()
     from calibration.record import Folder
 
-    folder = Folder(options.directory)
     try:
+        options = Options(source=source_of(rest), **rest)  # type: ignore[arg-type]  # click checked them
+        options.as_json = options.as_json or not sys.stdout.isatty()
+        folder = Folder(options.source.directory)
         masses = _masses(words, mass_file, options)
         records = folder.records()
         _refuse_other_cell(records, options)
@@ -94,19 +85,21 @@ def scale(words: tuple[str, ...], mass_file: Path | None, division: float | None
 
     session = Session(plan)
     try:
-        _converse(session, options)
+        # The loan lasts until the new calibration is in force: the station opens its scale by it.
+        with options.source.lent() if options.replay is None else nullcontext() as loan:
+            _converse(session, options, loan)
+            _close(session, folder, masses, options, old, len(records) + 1)
     except KeyboardInterrupt:
         _stop(DeviceError("calibration.aborted", "stopped by Ctrl-C.", "The old calibration is still in force."), 1)
     except DeviceError as error:
         _stop(error, 1)
-    _close(session, folder, masses, options, old, len(records) + 1)
 
 
 def _masses(words: tuple[str, ...], mass_file: Path | None, options: Options) -> list[Reference]:
     from calibration.masses import from_words, read_set, refuse_unfit
 
     masses = (read_set(mass_file) if mass_file is not None else []) + from_words(words)
-    refuse_unfit(masses, max_g=options.capacity, e_g=options.division, today=datetime.now(UTC).date(),
+    refuse_unfit(masses, max_g=options.source.capacity_g, e_g=options.source.division_g, today=datetime.now(UTC).date(),
                  override=options.override)
     return masses
 
@@ -122,18 +115,19 @@ def _plan(masses: list[Reference], options: Options, old: ScaleCalibration | Non
     from calibration.session import plan_for
     from firmware_config.scale import ScaleSettings
 
-    settings = ScaleSettings(rate_sps=options.rate, capacity_g=options.capacity, division_g=options.division)
+    source = options.source
+    settings = ScaleSettings(rate_sps=source.rate_sps, capacity_g=source.capacity_g, division_g=source.division_g)
     problems = settings.problems()
     if problems:
         raise DeviceError("scale.bad-settings", " ".join(f"{key}: {text}" for key, text in problems), "")
     known = old is not None and not options.new_cell
-    span = abs(old.counts_per_gram) if old is not None and known else SHARE_OF_FULL_SCALE / options.capacity
+    span = abs(old.counts_per_gram) if old is not None and known else SHARE_OF_FULL_SCALE / source.capacity_g
     return plan_for(masses, settings, span)
 
 
-def _converse(session: Session, options: Options) -> None:
+def _converse(session: Session, options: Options, loan: Loan | None) -> None:
     at_s = 0.0
-    for at_s, counts in _conversions(options):
+    for at_s, counts in _conversions(options, loan):
         options.taken.append((at_s, counts))
         for said in session.feed(at_s, counts):
             _say(said, session, options)
@@ -143,7 +137,7 @@ def _converse(session: Session, options: Options) -> None:
         _say(said, session, options)
 
 
-def _conversions(options: Options) -> Iterator[tuple[float, int]]:
+def _conversions(options: Options, loan: Loan | None) -> Iterator[tuple[float, int]]:
     if options.replay is not None:
         from agent.devices.trace import read_trace
 
@@ -151,15 +145,8 @@ def _conversions(options: Options) -> Iterator[tuple[float, int]]:
         if trace.unit != "counts":
             raise DeviceError("calibration.not-counts", f"{options.replay} holds grams.", "Record counts.")
         yield from zip(trace.at_s, (round(code) for code in trace.values), strict=True)
-        return
-    from agent.devices.scales import open_scale
-
-    device = open_scale(options.driver, options.path, time.monotonic, time.sleep)
-    try:
-        while True:
-            yield from ((sample.at_s, sample.counts) for sample in device.read(0.5))
-    finally:
-        device.close()
+    elif loan is not None:
+        yield from options.source.conversions(loan)
 
 
 def _say(said: Said, session: Session, options: Options) -> None:
@@ -194,9 +181,10 @@ def _close(session: Session, folder: Folder, masses: list[Reference], options: O
         sys.exit(1)
     counts = "".join(f"{at_s:.5f},{code}\n" for at_s, code in options.taken).encode()
     record = ScaleRecord(
-        number=number, previous=folder.last_hash, made=datetime.now(UTC), station=options.station,
-        technician=options.technician, cell=options.cell, capacity_g=options.capacity, division_g=options.division,
-        rate_sps=options.rate, software=__version__, masses=tuple(masses),
+        number=number, previous=folder.last_hash, made=datetime.now(UTC),
+        station=options.station or options.source.station, technician=options.technician, cell=options.cell,
+        capacity_g=options.source.capacity_g, division_g=options.source.division_g, rate_sps=options.source.rate_sps,
+        software=__version__, masses=tuple(masses),
         override="; ".join(reason for reason in (options.override, options.force) if reason), old=old,
         as_found=as_found(old, result, session.row_counts, session.zero_counts) if old is not None else (),
         as_left=result, new=new, counts_sha256=hashlib.sha256(counts).hexdigest())

@@ -4,35 +4,27 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, get_args
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from agent.devices import DeviceError
-from agent.devices.scales import Driver
+from calibration.source import Source, scale_options, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 PATIENCE_S = 60.0
 
 
 @click.command()
 @click.argument("mass", metavar="MASS")
-@click.option("--directory", type=click.Path(path_type=Path), default=Path("/var/lib/packbench/calibration"),
-              show_default=True, help="Where scale.json and the log of checks are.")
-@click.option("--capacity", type=click.FloatRange(100.0, 1e6), default=30_000.0, show_default=True, help="Grams.")
-@click.option("--division", type=float, help="Scale interval in grams; capacity / 3000 when not given.")
-@click.option("--rate", type=float, default=80.0, show_default=True, help="Samples a second.")
-@click.option("--driver", type=click.Choice(get_args(Driver)), default="spi", show_default=True)
-@click.option("--path", default="", help="The driver's SPI device, bench folder or recording.")
+@scale_options
 @click.option("--json", "as_json", is_flag=True)
-def check_weight(mass: str, directory: Path, capacity: float, division: float | None, rate: float, driver: Driver,
-                 path: str, as_json: bool) -> None:
+def check_weight(mass: str, as_json: bool, **rest: object) -> None:
     """Put MASS (as 10kg) on the empty scale; its error joins the log and is judged with those before it.
 
     Exit status 3 when the scale is out of its limit or drifts.
@@ -40,11 +32,12 @@ def check_weight(mass: str, directory: Path, capacity: float, division: float | 
     from calibration.check_weight import judged_checks
     from calibration.masses import from_words
 
-    e_g = division or capacity / 3000.0
     try:
+        source = source_of(rest)
+        e_g = source.division_g
         [reference] = from_words([mass])
-        gross_g = _weighed(reference.nominal_g, directory, (rate, capacity, e_g), driver, path)
-        log = directory / "check-weights.jsonl"
+        gross_g = _weighed(reference.nominal_g, source)
+        log = source.directory / "check-weights.jsonl"
         errors_g = [*_errors_before(log, reference.nominal_g), gross_g - reference.nominal_g]
         state = judged_checks(errors_g, reference.nominal_g, e_g)
         line = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "mass_g": reference.nominal_g,
@@ -54,7 +47,8 @@ def check_weight(mass: str, directory: Path, capacity: float, division: float | 
     except DeviceError as error:
         _stop(error)
     except OSError as error:
-        _stop(DeviceError("check-weight.not-written", f"{directory}: {error.strerror}.", "Check the folder's rights."))
+        _stop(DeviceError("check-weight.not-written", f"{error.filename}: {error.strerror}.",
+                          "Check the folder's rights."))
     text = (f"{state.verdict}: error {state.error_g:+.1f} g, smoothed {state.ewma_g:+.2f} g "
             f"of {state.limit_g:.2f} g. {state.text}")
     click.echo(json.dumps(asdict(state)) if as_json else text)
@@ -62,18 +56,18 @@ def check_weight(mass: str, directory: Path, capacity: float, division: float | 
         sys.exit(3)
 
 
-def _weighed(mass_g: float, directory: Path, figures: tuple[float, float, float], driver: Driver, path: str) -> float:
+def _weighed(mass_g: float, source: Source) -> float:
     from agent.weighing import Weigher, WeightStable
     from calibration.record import Folder
     from firmware_config.scale import ScaleSettings
 
-    calibration = Folder(directory).current
+    calibration = Folder(source.directory).current
     if calibration is None:
-        raise DeviceError("scale.not-calibrated", f"there is no calibration in {directory}.",
+        raise DeviceError("scale.not-calibrated", f"there is no calibration in {source.directory}.",
                           "Run: packbench calibrate scale")
-    rate, capacity_g, e_g = figures
-    weigher = Weigher(ScaleSettings(rate_sps=rate, capacity_g=capacity_g, division_g=e_g), calibration)
-    for at_s, counts in _conversions(driver, path):
+    weigher = Weigher(ScaleSettings(rate_sps=source.rate_sps, capacity_g=source.capacity_g,
+                                    division_g=source.division_g), calibration)
+    for at_s, counts in _conversions(source):
         for event in weigher.feed(at_s, counts):
             if isinstance(event, WeightStable):
                 if abs(event.gross_g - mass_g) > 0.05 * mass_g:
@@ -83,19 +77,13 @@ def _weighed(mass_g: float, directory: Path, figures: tuple[float, float, float]
     raise DeviceError("check-weight.nothing", "no mass came to rest.", "Empty the scale, then put the mass on.")
 
 
-def _conversions(driver: Driver, path: str) -> Iterator[tuple[float, int]]:
-    from agent.devices.scales import open_scale
-
-    end_s = time.monotonic() + PATIENCE_S
-    device = open_scale(driver, path, time.monotonic, time.sleep)
+def _conversions(source: Source) -> Iterator[tuple[float, int]]:
     try:
-        while time.monotonic() < end_s:
-            yield from ((sample.at_s, sample.counts) for sample in device.read(0.5))
+        with source.lent() as loan:
+            yield from source.conversions(loan, PATIENCE_S)
     except DeviceError as error:
         if error.code != "scale.trace-ended":
             raise
-    finally:
-        device.close()
 
 
 def _errors_before(log: Path, mass_g: float) -> list[float]:

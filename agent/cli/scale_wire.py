@@ -5,15 +5,17 @@ from __future__ import annotations
 import functools
 import sys
 import time
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 import click
 
 from agent.clock import Clock
+from agent.devices import DeviceError
 from agent.devices.scales import Driver, open_scale
+from agent.local import LocalError, borrowed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from firmware_config.scale import ScaleSettings
 
 SETTINGS = Path("/etc/packbench/station.toml")
+SOCKET = Path("/run/packbench/packbench.sock")
 BAD_INPUT = 2
 
 
@@ -35,15 +38,25 @@ class Wire:
     settings: ScaleSettings
     calibration: ScaleCalibration | None
     clock: Clock
+    socket: Path = SOCKET
+    pins: tuple[int, int] = (9, 10)
 
     @contextmanager
     def opened(self) -> Iterator[Scale]:
-        """Open the load cell and give it back at the end. Raises DeviceError."""
-        scale = open_scale(self.driver, self.path, self.clock.now_s, self._sleep, calibration=self.calibration)
+        """Borrow the load cell from the station if one runs, open it, and give it back at the end.
+
+        Raises DeviceError.
+        """
         try:
-            yield scale
-        finally:
-            scale.close()
+            with nullcontext() if self.driver == "trace" else borrowed(self.socket, "scale"):
+                scale = open_scale(self.driver, self.path, self.clock.now_s, self._sleep, data_pin=self.pins[0],
+                                   clock_pin=self.pins[1], calibration=self.calibration)
+                try:
+                    yield scale
+                finally:
+                    scale.close()
+        except LocalError as error:
+            raise DeviceError("scale.not-lent", str(error), "End what has it, then try again.") from error
 
     def batches(self, scale: Scale, seconds: float | None) -> Iterator[list[Sample]]:
         """Yield what the load cell says until the station's seconds are over or Ctrl-C is pressed."""
@@ -69,16 +82,18 @@ def wired(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--division", type=float, help="Its scale interval in grams; capacity / 3000 when not given.")
     @click.option("--counts-per-gram", type=float, help="Its calibration, with --zero.")
     @click.option("--zero", type=float, default=0.0, help="Counts of the empty platform.")
+    @click.option("--socket", type=click.Path(path_type=Path), help="The daemon to borrow it from; the settings' own.")
     @functools.wraps(command)
     def with_wire(*, config: Path, driver: Driver | None, path: str, rate: float, capacity: float,
                   division: float | None, counts_per_gram: float | None, zero: float, **rest: Any) -> Any:  # noqa: ANN401 (click's own)
+        socket: Path | None = rest.pop("socket")
         if rest.get("find"):
             wire = None
         elif driver is None:
             wire = _configured(config)
         else:
             wire = _named(driver, path, rate, capacity, division, counts_per_gram, zero)
-        return command(wire=wire, **rest)
+        return command(wire=replace(wire, socket=socket) if wire and socket else wire, **rest)
 
     return with_wire
 
@@ -115,9 +130,12 @@ def _configured(config: Path) -> Wire:
         one = settings.scale[0]
         if one.driver == "serial" or one.driver == "hid":  # noqa: PLR1714 (mypy narrows by single comparisons)
             _refuse("scale.instrument: this scale weighs by itself. `packbench watch` shows what it says.")
+        socket = Path(settings.socket)
         if one.driver == "bench":
-            return _named("bench", settings.bench, one.rate_sps, one.capacity_g, one.division_g, None, 0.0)
-        return Wire(one.driver, one.path, one, scale_calibration(settings), Clock(epoch_s=time.monotonic()))
+            wire = _named("bench", settings.bench, one.rate_sps, one.capacity_g, one.division_g, None, 0.0)
+            return replace(wire, socket=socket, calibration=scale_calibration(settings))
+        return Wire(one.driver, one.path, one, scale_calibration(settings), Clock(epoch_s=time.monotonic()), socket,
+                    (one.data_pin, one.clock_pin))
     except ConfigError as error:
         _refuse(str(error))
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 from agent.station import pages, parcels
 
 if TYPE_CHECKING:
-    from agent.station.state import Box, State
+    from agent.station.state import Box, Broken, State
     from agent.station.values import Parcel
     from firmware_config.settings import Settings
 
@@ -112,7 +112,7 @@ def _idle(state: State, config: Settings) -> View:
     broken = state.broken[0] if state.broken else None
     unproven = [parcel for parcel in state.parcels if parcel.state == "unproven"]
     if broken is not None:
-        return View(f"Mend the {broken.device} first.", broken.hint, broken.code, red=True)
+        return _mend(broken)
     if unproven:
         return View(
             f"Put {unproven[0].id} back on the scale, its label up.", "Its label was not seen on it yet.",
@@ -129,6 +129,12 @@ def _roll_words(state: State, config: Settings) -> str:
                 "have a new one ready.")
     low = next((roll for roll in state.rolls if roll.known and roll.left_mm < LOW_MM), None)
     return f"About {low.left_mm // pages.PAGE_MM['label']} labels left on the roll." if low is not None else ""
+
+
+def _mend(broken: Broken) -> View:
+    if broken.code.endswith(".borrowed"):
+        return View(f"The technician has the {broken.device}.", "It comes back by itself.", broken.code, amber=True)
+    return View(f"Mend the {broken.device} first.", broken.hint, broken.code, red=True)
 
 
 def _under_way(state: State, parcel: Parcel, notice: str) -> View:
@@ -148,7 +154,7 @@ def _under_way(state: State, parcel: Parcel, notice: str) -> View:
 def _unknown(state: State, box: Box) -> View:
     broken = next((one for one in state.broken if one.device.startswith(("scale", "camera"))), None)
     if broken is not None:
-        return View(f"Mend the {broken.device} first.", broken.hint, broken.code, red=True)
+        return _mend(broken)
     if box.gross is None and not box.notice:
         return View("Weighing ...", "Hands off the box.", amber=True)
     sentence, hint = NOTICES.get(box.notice, (f"Stop: {box.notice}.", "Ask the technician."))

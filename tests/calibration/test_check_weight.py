@@ -60,7 +60,7 @@ def test_the_zeros_warmth_is_found_beside_a_drift_and_an_outlier() -> None:
 
 def test_a_check_weight_joins_the_log_and_is_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = FakeClock(step_s=1e-4)
-    monkeypatch.setattr("calibration.cli_check.time", SimpleNamespace(monotonic=clock, sleep=clock.sleep))
+    monkeypatch.setattr("calibration.source.time", SimpleNamespace(monotonic=clock, sleep=clock.sleep))
     rig = ScaleRig(rate_sps=80.0)
     physics = ScalePhysics(1, rig)
     physics.place(10_000.0, 1.2, speed_mm_s=5.0)
