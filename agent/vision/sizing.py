@@ -72,7 +72,7 @@ class Sizing:
                 return None
             if isinstance(found, dimensions.Dimensions):
                 if self._pictures:
-                    self.standing.fitted(visit, found.box, self._pictures[-1])
+                    self.standing.fitted(visit, found.box, self._pictures[-1], nudged_px=found.nudged_px)
                     self._pictures = []
                 return _of(found)
             if self._tries >= TRIES:

@@ -75,8 +75,11 @@ class Standing:
         """Keep the newest picture of the bare platform."""
         self._empty = picture
 
-    def fitted(self, visit: int, box: SixNumbers, picture: Picture) -> None:
-        """Take the box of a visit as it was fitted in a picture: x, y, yaw, length, width, height (mm, radians)."""
+    def fitted(self, visit: int, box: SixNumbers, picture: Picture, *, nudged_px: float = 0.0) -> None:
+        """Take the box of a visit as it was fitted in a picture: x, y, yaw, length, width, height (mm, radians).
+
+        `nudged_px` is how far the camera had moved since its calibration: so much less is known of where a face is.
+        """
         hidden = self._hidden(picture)
         if self._view is None or hidden is None:
             return
@@ -84,7 +87,7 @@ class Standing:
         points = self._view.pixels(corners(np.array([box]))[0])
         hull = np.zeros(hidden.shape, np.uint8)
         cv2.fillConvexPoly(hull, cv2.convexHull(np.rint(points * scale).astype(np.int32)), 1)
-        self._fit = Fit(visit, faces(self._view, box), hull, _share(hidden, hull))
+        self._fit = Fit(visit, faces(self._view, box, nudged_px), hull, _share(hidden, hull))
 
     def beside(
         self, visit: int, codes: Sequence[Code], picture: Picture, *, measuring: bool = False
@@ -108,11 +111,6 @@ class Standing:
             off = [code for code in codes if doubtful or _is_apart(code, hidden, picture)]
         return tuple(sorted({code.text for code in off}))
 
-    @property
-    def placing(self) -> bool:
-        """True while a box is being fitted again."""
-        return self._again is not None and self._again[2].found is None
-
     def _place(self, visit: int, picture: Picture) -> bool:
         """Begin to fit the box as it stands now, unless that is under way; False when it was tried too often."""
         if self._calibration is None or self._empty is None:
@@ -132,7 +130,7 @@ class Standing:
         (visit, picture, answer), self._again = self._again, None
         if isinstance(answer.found, dimensions.Dimensions):
             self._tried = visit, 0
-            self.fitted(visit, answer.found.box, picture)
+            self.fitted(visit, answer.found.box, picture, nudged_px=answer.found.nudged_px)
 
     def _hidden(self, picture: Picture) -> Mask | None:
         """Return where the platform is hidden: 1 or 0 in a small copy; shadows hide nothing. None without an idea."""
@@ -147,9 +145,11 @@ class Standing:
         return np.asarray(cv2.morphologyEx(hidden, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.uint8)
 
 
-def faces(view: View, box: SixNumbers) -> tuple[Outline, ...]:
+def faces(view: View, box: SixNumbers, nudged_px: float = 0.0) -> tuple[Outline, ...]:
     """Return the outlines (pixels) of the faces that a camera sees of a box, each a little larger than fitted."""
-    grown = np.array([box]) + np.array([0, 0, 0, 2 * TOLERANCE_MM, 2 * TOLERANCE_MM, TOLERANCE_MM])
+    away_mm = float(np.linalg.norm(view.centre - np.array([box[0], box[1], 0.0])))
+    slack_mm = TOLERANCE_MM + nudged_px * away_mm / float(view.K[0, 0])
+    grown = np.array([box]) + np.array([0, 0, 0, 2 * slack_mm, 2 * slack_mm, slack_mm])
     points = view.pixels(corners(grown)[0])
     seen = seen_faces(np.array([box]), view.centre)[0]
     return tuple(tuple((float(x), float(y)) for x, y in points[list(place)])
