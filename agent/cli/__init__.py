@@ -53,6 +53,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "contract": ("agent.cli.contract:contract", "Print the MQTT contract (AsyncAPI 3.0, JSON Schema)."),
     "config": ("agent.cli.config:group", "Sign, push and explain the fleet's configuration."),
     "command": ("agent.cli.command:command", "Ask a station of the fleet to do one thing."),
+    "bundle": ("agent.cli.bundle:bundle", "One file for support, without secrets."),
     "provision": ("agent.cli.provision:group", "Give each station a certificate of its own."),
     "store": ("agent.cli.store:group", "Check, salvage and export the station's database."),
     "simulate-fleet": ("agent.cli.fleet_sim:simulate_fleet", "Many light stations on one broker: what a fleet costs."),
