@@ -143,15 +143,19 @@ class Instrument:
         return [told.PlatformCleared(at_s)]
 
 
+def instrument_of(one: Wiring) -> devices.Instrument:
+    """Return the weighing instrument of these settings, open. Raises DeviceError."""
+    return open_instrument("hid" if one.driver == "hid" else "serial", one.path, protocol=one.protocol,
+                           pattern=one.pattern, unit=one.unit, baud=one.baud, frame=one.frame)
+
+
 def open_weighing(one: Wiring, bench: str, clock: Clock, calibration: ScaleCalibration | None) -> LoadCell | Instrument:
     """Return the scale of these settings, open and weighing; `bench` is the simulated bench's folder.
 
     An instrument needs no calibration. Raises DeviceError.
     """
     if one.driver == "serial" or one.driver == "hid":  # noqa: PLR1714 (mypy narrows by single comparisons)
-        return Instrument(
-            open_instrument(one.driver, one.path, protocol=one.protocol, pattern=one.pattern, unit=one.unit,
-                            baud=one.baud, frame=one.frame), one, clock)
+        return Instrument(instrument_of(one), one, clock)
     scale = open_scale(one.driver, bench if one.driver == "bench" else one.path, clock.now_s,
                        lambda span_s: time.sleep(clock.real_s(span_s)), data_pin=one.data_pin, clock_pin=one.clock_pin,
                        calibration=calibration, repeat_last=True)

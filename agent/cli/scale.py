@@ -73,18 +73,13 @@ def replay(file: Path, rate: float | None, division: float | None, capacity: flo
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, events only.")
 def watch(wire: Wire, seconds: float | None, as_json: bool) -> None:
     """Show the weight live, and every event as a line."""
-    from agent.weighing import Weigher
     try:
-        with wire.opened() as scale:
-            weigher = Weigher(wire.settings, wire.calibration)
-            for samples in wire.batches(scale, seconds):
-                events = weigher.tick(wire.clock.now_s()) if not samples else []
-                for sample in samples:
-                    events += weigher.feed(sample.at_s, sample.counts)
+        with wire.weighing() as scale:
+            for events in wire.batches(scale.read, seconds):
                 for event in events:
                     click.echo(json.dumps(row(event)) if as_json else "\r" + line(event).ljust(60))
                 if not as_json and sys.stdout.isatty():
-                    click.echo(f"\r{weigher.live_g:12.1f} g  {weigher.phase.value:<10}", nl=False)
+                    click.echo(f"\r{scale.live_g:12.1f} g", nl=False)
     except DeviceError as error:
         _stop(error)
 
@@ -99,7 +94,7 @@ def record(file: Path, wire: Wire, seconds: float | None) -> None:
     try:
         with wire.opened() as scale, file.open("x", encoding="ascii") as out:
             out.write("t_s,counts\n")
-            for samples in wire.batches(scale, seconds):
+            for samples in wire.batches(scale.read, seconds):
                 out.writelines(f"{sample.at_s:.5f},{sample.counts}\n" for sample in samples)
                 count += len(samples)
     except FileExistsError:
@@ -120,17 +115,23 @@ def record(file: Path, wire: Wire, seconds: float | None) -> None:
 def check(wire: Wire, seconds: float, find: bool, as_json: bool) -> None:
     """Look at the empty platform for ten seconds: rate, noise, spikes, hum, ring, what each means, what to do.
 
+    Of a scale that weighs by itself: what it says, and whether that suffices.
+
     Exit status 3 when something is to be mended.
     """
     if find:
         _list_scales(as_json=as_json)
+        return
+    if wire.instrument is not None:
+        from agent.cli.scale_instrument import check_instrument
+        check_instrument(wire, seconds, as_json=as_json)
         return
     from agent.weighing.diagnosis import diagnose
     at_s: list[float] = []
     counts: list[int] = []
     try:
         with wire.opened() as scale:
-            for samples in wire.batches(scale, seconds):
+            for samples in wire.batches(scale.read, seconds):
                 at_s += [sample.at_s for sample in samples]
                 counts += [sample.counts for sample in samples]
     except DeviceError as error:

@@ -8,7 +8,7 @@ import time
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, get_args
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, get_args
 
 import click
 
@@ -20,10 +20,14 @@ from agent.local import LocalError, borrowed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from agent.devices import Sample, Scale
+    from agent.devices import Instrument, Scale
+    from agent.scale import Instrument as InstrumentScale
+    from agent.scale import LoadCell
     from firmware_config.calibration import ScaleCalibration
     from firmware_config.scale import ScaleSettings
+    from firmware_config.settings import Scale as Wiring
 
+T = TypeVar("T")
 SETTINGS = Path("/etc/packbench/station.toml")
 SOCKET = Path("/run/packbench/packbench.sock")
 BAD_INPUT = 2
@@ -31,39 +35,76 @@ BAD_INPUT = 2
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """How a load cell is reached, its settings, and its calibration when there is one."""
+    """How a scale is reached, its settings, and a load cell's calibration when there is one."""
 
-    driver: Driver
+    driver: Driver | None
     path: str
     settings: ScaleSettings
     calibration: ScaleCalibration | None
     clock: Clock
     socket: Path = SOCKET
     pins: tuple[int, int] = (9, 10)
+    instrument: Wiring | None = None
+    """The settings of a scale that weighs by itself; it has no `driver` of a load cell."""
 
     @contextmanager
     def opened(self) -> Iterator[Scale]:
         """Borrow the load cell from the station if one runs, open it, and give it back at the end.
 
-        Raises DeviceError.
+        Raises DeviceError; `scale.instrument` for a scale that weighs by itself.
         """
+        if self.driver is None:
+            raise DeviceError("scale.instrument", "this scale sends weights, not counts.",
+                              "`packbench scale watch` shows them.")
+        with self._lent():
+            scale = open_scale(self.driver, self.path, self.clock.now_s, self._sleep, data_pin=self.pins[0],
+                               clock_pin=self.pins[1], calibration=self.calibration)
+            try:
+                yield scale
+            finally:
+                scale.close()
+
+    @contextmanager
+    def said(self) -> Iterator[Instrument]:
+        """Borrow and open a scale that weighs by itself. Raises DeviceError."""
+        from agent.scale import instrument_of
+
+        if self.instrument is None:
+            raise DeviceError("scale.no-instrument", "this is a load cell.", "It sends counts.")
+        with self._lent():
+            instrument = instrument_of(self.instrument)
+            try:
+                yield instrument
+            finally:
+                instrument.close()
+
+    @contextmanager
+    def weighing(self) -> Iterator[LoadCell | InstrumentScale]:
+        """Open the scale and weigh with it as the station does. Raises DeviceError."""
+        from agent.scale import Instrument as InstrumentScale
+        from agent.scale import LoadCell
+
+        if self.instrument is not None:
+            with self.said() as instrument:
+                yield InstrumentScale(instrument, self.settings, self.clock)
+            return
+        with self.opened() as scale:
+            yield LoadCell(scale, self.settings, self.calibration, self.clock)
+
+    @contextmanager
+    def _lent(self) -> Iterator[None]:
         try:
             with nullcontext() if self.driver == "trace" else borrowed(self.socket, "scale"):
-                scale = open_scale(self.driver, self.path, self.clock.now_s, self._sleep, data_pin=self.pins[0],
-                                   clock_pin=self.pins[1], calibration=self.calibration)
-                try:
-                    yield scale
-                finally:
-                    scale.close()
+                yield
         except LocalError as error:
             raise DeviceError("scale.not-lent", str(error), "End what has it, then try again.") from error
 
-    def batches(self, scale: Scale, seconds: float | None) -> Iterator[list[Sample]]:
-        """Yield what the load cell says until the station's seconds are over or Ctrl-C is pressed."""
+    def batches(self, read: Callable[[float], list[T]], seconds: float | None) -> Iterator[list[T]]:
+        """Yield what `read` says until the station's seconds are over or Ctrl-C is pressed."""
         end_s = None if seconds is None else self.clock.now_s() + seconds
         try:
             while end_s is None or self.clock.now_s() < end_s:
-                yield scale.read(self.clock.real_s(0.2))
+                yield read(self.clock.real_s(0.2))
         except KeyboardInterrupt:
             return
 
@@ -129,7 +170,7 @@ def _configured(config: Path) -> Wire:
             _refuse(f"scale.none: {config} names no [[scale]]. Name one with --driver.")
         one = settings.scale[0]
         if one.driver == "serial" or one.driver == "hid":  # noqa: PLR1714 (mypy narrows by single comparisons)
-            _refuse("scale.instrument: this scale weighs by itself. `packbench watch` shows what it says.")
+            return Wire(None, one.path, one, None, Clock(), Path(settings.socket), instrument=one)
         socket = Path(settings.socket)
         if one.driver == "bench":
             wire = _named("bench", settings.bench, one.rate_sps, one.capacity_g, one.division_g, None, 0.0)
