@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -83,12 +83,13 @@ def find(board: Board, name: str, picture: Picture) -> Sighting | None:
 
     grey = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
     layout = board.layout()
-    corners, numbers, _, _ = cv2.aruco.CharucoDetector(layout).detectBoard(grey)
-    if numbers is None or corners is None or len(numbers) < 6:
+    # OpenCV's types do not say that both are None in a picture without the board
+    pixels, numbers = cast("tuple[NDArray[np.float32] | None, NDArray[np.int32] | None]",
+                           cv2.aruco.CharucoDetector(layout).detectBoard(grey)[:2])
+    if numbers is None or pixels is None or len(numbers) < 6:
         return None
-    points, pixels = layout.matchImagePoints(corners, numbers)
-    return Sighting(name, np.asarray(numbers, np.int32).ravel(), np.asarray(points, float).reshape(-1, 3),
-                    np.asarray(pixels, float).reshape(-1, 2))
+    return Sighting(name, numbers.ravel(), np.asarray(layout.getChessboardCorners(), float)[numbers.ravel()],
+                    pixels.reshape(-1, 2).astype(float))
 
 
 def write_pdf(board: Board, path: Path) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from calibration.board import Board, Sighting
+    from firmware_config.camera import Row
 
     Points = NDArray[np.float64]
     Picture = NDArray[np.uint8]
@@ -71,46 +72,82 @@ def calibrate(board: Board, size: tuple[int, int], views: Sequence[Sighting], fl
     refusal = _too_little(board, size, views, flat)
     if refusal is not None or flat is None:
         return refusal or NotCalibrated("calibration.no-flat-board", "", "")
-    used = [view for view in views if len(view.numbers) >= 8]
-    for _ in range(3):
-        every = [*used, flat]
-        try:
-            rms, K, distortion, turns, moves, _, _, errors = cv2.calibrateCameraExtended(
-                [view.board.astype(np.float32) for view in every], [view.pixels.astype(np.float32) for view in every],
-                size, np.eye(3), np.zeros(5), flags=cv2.CALIB_FIX_K3)
-        except cv2.error:
-            return NotCalibrated("calibration.poor-fit", "no lens explains these pictures.",
-                                 "Take them again, the board flat and at many angles.")
-        misses = np.asarray(errors, float).ravel()
-        limit = max(VIEW_PX, 3 * float(np.median(misses)))
-        bad = [view for view, miss in zip(used, misses[:-1], strict=True) if miss > limit]
-        if not bad:
-            break
-        dropped |= {view.name: "the board was bent or moved" for view in bad}
-        used = [view for view in used if view not in bad]
-        if len(used) < FEWEST_VIEWS:
-            return NotCalibrated("calibration.blurred", f"only {len(used)} pictures agree with each other.",
-                                 "Glue the board to something stiff, hold still, lock the focus and start again.")
-    tilts = [math.degrees(math.acos(min(1.0, abs(float(np.asarray(cv2.Rodrigues(turn)[0])[2, 2]))))) for turn in turns]
+    lens = _agreed(size, [view for view in views if len(view.numbers) >= 8], flat, dropped)
+    if isinstance(lens, NotCalibrated):
+        return lens
+    tilts = [math.degrees(math.acos(min(1.0, abs(float(np.asarray(cv2.Rodrigues(turn)[0])[2, 2])))))
+             for turn in lens.turns]
     if sum(tilt > TILT_DEG for tilt in tilts[:-1]) < FEWEST_TILTED:
         return NotCalibrated("calibration.not-tilted", "the board faced the camera in nearly all pictures.",
                              "Take pictures with the board tilted by 20 to 40 degrees to all four sides.")
-    if rms > RMS_PX:
-        return NotCalibrated("calibration.poor-fit", f"corners miss by {rms:.2f} px.",
+    if lens.rms_px > RMS_PX:
+        return NotCalibrated("calibration.poor-fit", f"corners miss by {lens.rms_px:.2f} px.",
                              "Check the measured square, a stiff board, locked focus and one picture size.")
-    distortion = np.asarray(distortion, float).ravel()
-    R, t = platform_pose(board, np.asarray(cv2.Rodrigues(turns[-1])[0], float), np.asarray(moves[-1], float).ravel())
+    k1, k2, p1, p2 = (float(term) for term in lens.distortion[:4])
+    R, t = platform_pose(board, np.asarray(cv2.Rodrigues(lens.turns[-1])[0], float), lens.moves[-1].ravel())
     record = CameraCalibration(
-        width_px=size[0], height_px=size[1], matrix=_rows(np.asarray(K, float)),
-        distortion=(float(distortion[0]), float(distortion[1]), float(distortion[2]), float(distortion[3]), 0.0),
-        rotation=_rows(R), translation_mm=(float(t[0]), float(t[1]), float(t[2])), rms_px=round(float(rms), 4))
-    residuals = [np.column_stack([view.pixels, np.asarray(
-        cv2.projectPoints(view.board, turn, move, K, distortion)[0]).reshape(-1, 2) - view.pixels])
-        for view, turn, move in zip(every, turns, moves, strict=True)]
+        width_px=size[0], height_px=size[1], matrix=_rows(lens.K), distortion=(k1, k2, p1, p2, 0.0),
+        rotation=_rows(R), translation_mm=(float(t[0]), float(t[1]), float(t[2])), rms_px=round(lens.rms_px, 4))
     eye = -R.T @ t
-    return Calibrated(record, {view.name: round(float(miss), 3) for view, miss in zip(every, misses, strict=True)},
-                      dropped, np.concatenate(residuals), coverage(size, every), float(eye[2]),
+    return Calibrated(record,
+                      {view.name: round(miss, 3) for view, miss in zip(lens.views, lens.view_px, strict=True)},
+                      dropped, lens.residuals(), coverage(size, lens.views), float(eye[2]),
                       math.degrees(math.asin(-float(R[2, 2]))))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Lens:
+    """A lens and the board's pose in each view: rms in all and of each view (px), matrix, k1 k2 p1 p2 k3, poses."""
+
+    views: list[Sighting]
+    rms_px: float
+    view_px: list[float]
+    K: Points
+    distortion: Points
+    turns: list[Points]
+    moves: list[Points]
+
+    def residuals(self) -> Points:
+        """Return pixel and miss of every corner (n x 4)."""
+        import cv2
+
+        return np.concatenate([np.column_stack([view.pixels, np.asarray(
+            cv2.projectPoints(view.board, turn, move, self.K, self.distortion)[0]).reshape(-1, 2) - view.pixels])
+            for view, turn, move in zip(self.views, self.turns, self.moves, strict=True)])
+
+
+def _lens(size: tuple[int, int], views: list[Sighting]) -> _Lens | None:
+    """The lens that explains these views best; None when none does."""
+    import cv2
+
+    try:
+        rms, K, distortion, turns, moves, _, _, misses = cv2.calibrateCameraExtended(
+            [view.board.astype(np.float32) for view in views], [view.pixels.astype(np.float32) for view in views],
+            size, np.eye(3), np.zeros(5), flags=cv2.CALIB_FIX_K3)
+    except cv2.error:
+        return None
+    return _Lens(views, float(rms), [float(miss) for miss in np.asarray(misses).ravel()], np.asarray(K, float),
+                 np.asarray(distortion, float).ravel(), [np.asarray(turn, float) for turn in turns],
+                 [np.asarray(move, float) for move in moves])
+
+
+def _agreed(size: tuple[int, int], views: list[Sighting], flat: Sighting,
+            dropped: dict[str, str]) -> _Lens | NotCalibrated:
+    """The lens of the views that agree with each other; those that don't are named in `dropped`."""
+    lens = _lens(size, [*views, flat])
+    while lens is not None:
+        limit = max(VIEW_PX, 3 * float(np.median(lens.view_px)))
+        good = [view for view, miss in zip(views, lens.view_px[:-1], strict=True) if miss <= limit]
+        if len(good) == len(views):
+            return lens
+        dropped |= {view.name: "the board was bent or moved" for view in views if view not in good}
+        if len(good) < FEWEST_VIEWS:
+            return NotCalibrated("calibration.blurred", f"only {len(good)} pictures agree with each other.",
+                                 "Glue the board to something stiff, hold still, lock the focus and start again.")
+        views = good
+        lens = _lens(size, [*views, flat])
+    return NotCalibrated("calibration.poor-fit", "no lens explains these pictures.",
+                         "Take them again, the board flat and at many angles.")
 
 
 def platform_pose(board: Board, turn: Points, move: Points) -> tuple[Points, Points]:
@@ -155,8 +192,9 @@ def _cell_name(row: int, column: int) -> str:
     return f"row {row + 1} of {CELLS} from the top, column {column + 1} of {CELLS} from the left"
 
 
-def _rows(matrix: Points) -> tuple[tuple[float, float, float], ...]:
-    return tuple((float(row[0]), float(row[1]), float(row[2])) for row in matrix)
+def _rows(matrix: Points) -> tuple[Row, Row, Row]:
+    first, second, third = ((float(row[0]), float(row[1]), float(row[2])) for row in matrix)
+    return first, second, third
 
 
 def residual_picture(found: Calibrated) -> Picture:

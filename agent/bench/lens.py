@@ -110,7 +110,7 @@ def bend(x: Floats, y: Floats, distortion: tuple[float, float, float, float]) ->
 @lru_cache(maxsize=4)
 def straight_map(lens: Lens) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return, for each pixel of the picture, the undistorted pinhole pixel that it looks at (x map, y map)."""
-    columns, rows = np.meshgrid(np.arange(lens.width_px), np.arange(lens.height_px))
+    columns, rows = np.meshgrid(np.arange(lens.width_px, dtype=np.float64), np.arange(lens.height_px, dtype=np.float64))
     bent_x = (columns - lens.centre_px[0]) / lens.focal_px
     bent_y = (rows - lens.centre_px[1]) / lens.focal_px
     x, y = bent_x.copy(), bent_y.copy()

@@ -78,7 +78,7 @@ def shadow(light: Light, outline: Points, foot: Points, colour: tuple[float, flo
         single[:] = 0
         cv2.fillConvexPoly(single, texel(hull.astype(np.float64)), 1, cv2.LINE_8, 4)
         dark += single
-    dark = cv2.GaussianBlur(dark / len(lamps), (0, 0), 2.0)
+    dark = np.asarray(cv2.GaussianBlur(dark / len(lamps), (0, 0), 2.0), np.float32)
     touched = np.full((count, count), 1, np.uint8)
     cv2.fillConvexPoly(touched, texel(cv2.convexHull(foot.astype(np.float32)).reshape(-1, 2).astype(np.float64)), 0,
                        cv2.LINE_8, 4)

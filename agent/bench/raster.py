@@ -83,12 +83,12 @@ class Layer:
         cover = soft_inside(part.of(map_x), part.of(map_y), straight, spread_px(self.lens))
         colour = sampled(self.lens, part, straight, texture)
         if colour.ndim == 2:
-            colour = cv2.merge([colour, colour, colour])
-        colour = cv2.multiply(colour, (*gain, 1.0))
+            colour = _three(colour)
+        colour = np.asarray(cv2.multiply(colour, np.array((*gain, 1.0))), np.float32)
         top, left = part.top - self.region.top, part.left - self.region.left
         rows, columns = slice(top, top + cover.shape[0]), slice(left, left + cover.shape[1])
         light = self.light[rows, columns]
-        light += cv2.multiply(colour, cv2.merge([cover, cover, cover]))
+        light += cv2.multiply(colour, _three(cover))
         self.cover[rows, columns] += cover
 
     def over(self, canvas: Floats, canvas_region: Region) -> None:
@@ -97,8 +97,13 @@ class Layer:
         height, width = self.cover.shape
         below = canvas[top:top + height, left:left + width]
         rest = np.clip(1.0 - self.cover, 0.0, 1.0)
-        below *= cv2.merge([rest, rest, rest])
+        below *= _three(rest)
         below += self.light
+
+
+def _three(channel: Floats) -> Floats:
+    """One channel as blue, green and red."""
+    return np.asarray(cv2.merge([channel, channel, channel]), np.float32)
 
 
 def sampled(lens: Lens, part: Region, straight: Points, texture: Floats) -> Floats:
@@ -145,11 +150,11 @@ def soft_inside(x: Floats, y: Floats, corners: Points, sigma_px: float) -> Float
             continue
         a, b = along[1] / size, -along[0] / size
         c = -(a * start[0] + b * start[1])
-        step = cv2.addWeighted(x, a * width, y, b * width, c * width + 0.5)
+        step = np.asarray(cv2.addWeighted(x, a * width, y, b * width, c * width + 0.5), np.float32)
         np.clip(step, 0.0, 1.0, out=step)
-        step *= cv2.multiply(step, cv2.addWeighted(step, -2.0, step, 0.0, 3.0))
+        step *= np.asarray(cv2.multiply(step, cv2.addWeighted(step, -2.0, step, 0.0, 3.0)), np.float32)
         sides.append(step)
-    return cv2.multiply(_between(sides[0], sides[2], x), _between(sides[1], sides[3], x))
+    return np.asarray(cv2.multiply(_between(sides[0], sides[2], x), _between(sides[1], sides[3], x)), np.float32)
 
 
 def _between(one: Floats | None, other: Floats | None, like: Floats) -> Floats:
@@ -157,7 +162,7 @@ def _between(one: Floats | None, other: Floats | None, like: Floats) -> Floats:
     if one is None or other is None:
         rest = one if other is None else other
         return np.ones_like(like) if rest is None else rest
-    return np.maximum(cv2.addWeighted(one, 1.0, other, 1.0, -1.0), 0.0)
+    return np.asarray(np.maximum(cv2.addWeighted(one, 1.0, other, 1.0, -1.0), 0.0), np.float32)
 
 
 def averaged(texture: Floats, lens: Lens, corners: Points) -> Floats:

@@ -40,7 +40,7 @@ def _gamma() -> Picture:
 
 def developed(light: NDArray[np.float32]) -> Picture:
     """Return linear light (1.0 is full scale) as 8-bit sRGB; what is brighter than full scale clips."""
-    index = cv2.multiply(light, (LEVELS - 1.0,) * 4, dtype=cv2.CV_16U)
+    index = cv2.multiply(light, np.full(4, LEVELS - 1.0), dtype=cv2.CV_16U)
     return np.asarray(_gamma()[np.minimum(index, LEVELS - 1)])
 
 

@@ -79,14 +79,19 @@ def evidence(view: View, frame: Picture, empty: Picture) -> Evidence | None:
     right, bottom = min(width, right * COARSE + MARGIN_PX), min(height, bottom * COARSE + MARGIN_PX)
     part, part_empty = frame[top:bottom, left:right], empty[top:bottom, left:right]
     noise = grain(frame)
-    soft = cv2.GaussianBlur(part.astype(np.float32), (0, 0), 0.7)
-    soft_empty = cv2.GaussianBlur(part_empty.astype(np.float32), (0, 0), 0.7)
+    soft, soft_empty = (blurred(picture.astype(np.float32), 0.7) for picture in (part, part_empty))
     chroma, chroma_empty = chroma_tensor(soft, noise), chroma_tensor(soft_empty, noise)
     return Evidence(view, left, top, light_tensor(part) + chroma, light_tensor(part_empty) + chroma_empty, chroma,
                     chroma_empty,
                     platform_map(soft, soft_empty, gain, noise),
-                    cv2.cvtColor(part, cv2.COLOR_BGR2GRAY), cv2.cvtColor(part_empty, cv2.COLOR_BGR2GRAY),
+                    np.asarray(cv2.cvtColor(part, cv2.COLOR_BGR2GRAY), np.uint8),
+                    np.asarray(cv2.cvtColor(part_empty, cv2.COLOR_BGR2GRAY), np.uint8),
                     noise, border, gain)
+
+
+def blurred(values: Floats, sigma_px: float) -> Floats:
+    """Return a map after a Gaussian blur of this standard deviation, pixels."""
+    return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma_px), np.float32)
 
 
 def log_ratio(frame: Floats, empty: Floats, gain: tuple[float, float, float]) -> Floats:
@@ -142,8 +147,8 @@ def light_tensor(part: Picture) -> Floats:
     Lens and pixel blur light, not its sRGB value; between a bright and a dark surface the steepest value lies up to
     half a pixel on the dark side. So slopes are those of light, scaled to values by the curve's slope there.
     """
-    light = cv2.GaussianBlur(cv2.LUT(part, LIGHT), (0, 0), 0.7)
-    slope = cv2.LUT(cv2.GaussianBlur(part, (0, 0), 3.0), SLOPE)
+    light = blurred(np.asarray(cv2.LUT(part, LIGHT), np.float32), 0.7)
+    slope = np.asarray(cv2.LUT(cv2.GaussianBlur(part, (0, 0), 3.0), SLOPE), np.float32)
     return _products(light, slope)
 
 
@@ -157,7 +162,7 @@ def chroma_tensor(soft: Floats, noise: float) -> Floats:
     green = logs[:, :, 1]
     trust = soft[:, :, 1] / (soft[:, :, 1] + np.float32(18.0 + 8 * noise)) * np.float32(90.0)
     chroma = cv2.merge([(logs[:, :, 2] - green) * trust, (logs[:, :, 0] - green) * trust])
-    return _products(cv2.GaussianBlur(chroma, (0, 0), 1.1), None)
+    return _products(blurred(np.asarray(chroma, np.float32), 1.1), None)
 
 
 def _products(stack: Floats, scale: Floats | None) -> Floats:
@@ -172,14 +177,14 @@ def _products(stack: Floats, scale: Floats | None) -> Floats:
 
 def platform_map(soft: Floats, soft_empty: Floats, gain: tuple[float, float, float], noise: float) -> Floats:
     """Return how likely each pixel is the empty platform, lit or in shadow: 0 ... 1."""
-    wide, wide_empty = cv2.GaussianBlur(soft, (0, 0), 1.2), cv2.GaussianBlur(soft_empty, (0, 0), 1.2)
+    wide, wide_empty = blurred(soft, 1.2), blurred(soft_empty, 1.2)
     ratio = log_ratio(wide, wide_empty, gain)
     level = ratio.mean(axis=2)
     light = wide.mean(axis=2) + np.float32(PEDESTAL)
     doubt = np.float32(noise * 0.35) / light  # what noise alone does to a log ratio after the blur
     spread = np.sqrt(((ratio - level[:, :, None]) ** 2).mean(axis=2))
-    rough = level - cv2.GaussianBlur(level, (0, 0), 2.5)
-    fine = cv2.GaussianBlur(rough * rough, (0, 0), 1.5)
+    rough = level - blurred(level, 2.5)
+    fine = blurred(rough * rough, 1.5)
     same = np.exp(-0.5 * spread ** 2 / (0.035 ** 2 + doubt ** 2))
     smooth = np.exp(-0.5 * fine / (0.035 ** 2 + doubt ** 2))
     dark = (level < 0.12) & (level > -1.6)

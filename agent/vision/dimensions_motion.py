@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import cv2
 import numpy as np
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from agent.vision.dimensions_view import View
 
     Points = NDArray[np.float64]
+    Corners = NDArray[np.float32]
     Picture = NDArray[np.uint8]
 
 STILL_PX = 0.6
@@ -21,6 +22,7 @@ LARGEST_PX = 40.0
 RESIDUAL_PX = 0.9
 FEWEST = 12
 LEAP_SCALE, LEAP_PX, LEAP_RESPONSE = 4, 10.0, 0.08
+WINDOW_PX, LEVELS = (15, 15), 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +43,18 @@ def nudge(view: View, frame: Picture, empty: Picture) -> Nudge | None:
     Corners of the empty picture are followed into the frame and back (Lucas-Kanade, pyramids); those that the box hides
     get lost on the way.
     """
-    before, after = cv2.cvtColor(empty, cv2.COLOR_BGR2GRAY), cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
-    after = cv2.convertScaleAbs(after, alpha=float(np.median(before) + 1) / float(np.median(after) + 1))
+    before, after = _grey(empty), _grey(frame)
+    lamp = float(np.median(before) + 1) / float(np.median(after) + 1)
+    after = np.asarray(cv2.convertScaleAbs(after, alpha=lamp), np.uint8)
     half = cv2.resize(before, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    found = cv2.goodFeaturesToTrack(half, 120, 0.02, 14)
+    # OpenCV's types do not say that it finds None in a picture without corners
+    found = cast("Corners | None", cv2.goodFeaturesToTrack(half, 120, 0.02, 14))
     if found is None or len(found) < FEWEST:
         return _leap(before, after)
     start = (found.reshape(-1, 1, 2) * 2 + 0.5).astype(np.float32)
-    window = {"winSize": (15, 15), "maxLevel": 3}
-    there, ok_there, _ = cv2.calcOpticalFlowPyrLK(before, after, start, np.zeros_like(start), **window)
-    back, ok_back, _ = cv2.calcOpticalFlowPyrLK(after, before, there, np.zeros_like(start), **window)
-    kept = ((ok_there[:, 0] == 1) & (ok_back[:, 0] == 1)
-            & (np.linalg.norm((back - start).reshape(-1, 2), axis=1) < 0.5))
+    there, kept_there = _followed(before, after, start)
+    back, kept_back = _followed(after, before, there)
+    kept = kept_there & kept_back & (np.linalg.norm((back - start).reshape(-1, 2), axis=1) < 0.5)
     first = start[kept].reshape(-1, 2).astype(float)
     flow = there[kept].reshape(-1, 2).astype(float) - first
     if len(first) < FEWEST:
@@ -64,6 +66,17 @@ def nudge(view: View, frame: Picture, empty: Picture) -> Nudge | None:
         return _leap(before, after)
     good = bool(near.mean() > 0.6 and near.sum() >= FEWEST and moved < LARGEST_PX)
     return Nudge(moved, (float(turn[0]), float(turn[1]), float(turn[2])), good)
+
+
+def _grey(picture: Picture) -> Picture:
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
+
+
+def _followed(before: Picture, after: Picture, start: Corners) -> tuple[Corners, NDArray[np.bool_]]:
+    """Where corners (n x 1 x 2) went from one grey picture to the next, and which were found again (n)."""
+    there, found, _ = cv2.calcOpticalFlowPyrLK(before, after, start, np.zeros_like(start), winSize=WINDOW_PX,
+                                               maxLevel=LEVELS)
+    return np.asarray(there, np.float32), np.asarray(found)[:, 0] == 1
 
 
 def _leap(before: Picture, after: Picture) -> Nudge | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import combinations, permutations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import cv2
 import numpy as np
@@ -42,7 +42,8 @@ class Aligned:
 
 def yaws(seen: Evidence, count: int = 2) -> list[float]:
     """Return the likeliest yaws (radians, 0 ... pi/2), best first, from straight segments."""
-    found = cv2.createLineSegmentDetector(cv2.LSD_REFINE_STD, 1.0).detect(seen.grey)[0]
+    # OpenCV's types do not say that it finds None where there is no segment
+    found = cast("Floats | None", cv2.createLineSegmentDetector(cv2.LSD_REFINE_STD, 1.0).detect(seen.grey)[0])
     if found is None:
         return []
     lines = found.reshape(-1, 2, 2).astype(float)
@@ -66,7 +67,7 @@ def yaws(seen: Evidence, count: int = 2) -> list[float]:
     reach = np.arange(-6, 7)
     kernel = np.exp(-0.5 * (reach * YAW_BIN_DEG / 0.5) ** 2)
     smooth = np.convolve(np.concatenate([votes[-6:], votes, votes[:6]]), kernel, "valid")
-    best = []
+    best: list[tuple[float, float]] = []
     for _ in range(count):
         peak = int(smooth.argmax())
         if smooth[peak] <= 0 or (best and smooth[peak] < 0.15 * best[0][1]):
@@ -129,7 +130,8 @@ def _peaks(angles: Points, weights: Points, count: int) -> tuple[Points, Points]
     votes, _ = np.histogram(angles, bins=bins, range=reach_all, weights=weights)
     reach = np.arange(-6, 7)
     smooth = np.convolve(votes, np.exp(-0.5 * (reach / 1.8) ** 2), "same")
-    places, values = [], []
+    places: list[float] = []
+    values: list[float] = []
     for _ in range(count):
         peak = int(smooth.argmax())
         if smooth[peak] <= 0 or (values and smooth[peak] < 0.04 * values[0]):
