@@ -152,10 +152,10 @@ def test_nothing_happens_when_the_commit_fails_and_the_same_events_work_later(tm
     events = [AgentStarted(at_ms=1, store_id=store.store_id, boot=1),
               JobAssigned(at_ms=2, job=a_job(), digest="d", delivery=Delivery(1, 7))]
     try:
-        store._db.execute("PRAGMA max_page_count = 1")  # noqa: SLF001 (a disk that is full to the last page)
+        store._db.execute("PRAGMA max_page_count = 1")
         with pytest.raises(StoreError):
             turn(store, State(), [*events, *_many()], settings(), wall_ms=0)
-        store._db.execute("PRAGMA max_page_count = 1000000")  # noqa: SLF001
+        store._db.execute("PRAGMA max_page_count = 1000000")
         assert store.job("J-1") is None
         state, effects = turn(store, State(), list(events), settings(), wall_ms=0)
     finally:

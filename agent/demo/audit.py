@@ -7,7 +7,7 @@ import sqlite3
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from agent.demo.packer import codes_on
 
@@ -131,8 +131,7 @@ def _paper(demo: Demo, journal: list[dict[str, Any]], facts: list[tuple[str, dic
             valid = [name for name in names if not pages[name] & voided]
             if len(valid) > 1:
                 found.doubled.append(f"the {kind} of {job} came out {len(valid)} times")
-    around = demo.packer.hands.do("look-around")
-    boxes: dict[str, list[str]] = around["boxes"]  # type: ignore[assignment]
+    boxes = cast("dict[str, list[str]]", demo.packer.hands.do("look-around")["boxes"])
     for box, names in boxes.items():
         for other in demo.jobs:
             wears = any(demo.label_code(other) in pages.get(name, frozenset()) for name in names)

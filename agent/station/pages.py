@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PAGE_MM = {"label": 100, "slip": 130, "other": 130}
 
 
-def queue(turn: Turn, role: Role, job: str, rev: int, paper: str, **more: Any) -> Print:  # noqa: ANN401
+def queue(turn: Turn, role: Role, job: str, rev: int, paper: str, **more: Any) -> Print:  # noqa: ANN401 (fields of Print)
     """Put a new page into the ledger; it gets its number and proof mark here, once. `more` are fields of Print."""
     number = turn.state.print_no + 1
     turn.state = replace(turn.state, print_no=number)

@@ -23,6 +23,7 @@ HINTS = {
     "camera.bad-frame": "The picture cannot be read. Take it again.",
     "camera.moved": "The camera was moved. Put it back or calibrate it again.",
     "camera.not-calibrated": "This camera has no calibration. Run `packbench calibrate camera`.",
+    "camera.not-in-time": "The box was taken before its size was known. Leave it a moment longer.",
     "camera.too-dark": "It is too dark to measure. Switch the lamp on.",
     "camera.wrong-size": "The picture's size is not the calibration's. Set the camera's mode back or calibrate again.",
     "dimensions.ambiguous": "Two sizes fit equally well. Turn the box by a hand's breadth.",

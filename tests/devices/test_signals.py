@@ -37,7 +37,9 @@ def test_the_column_shows_what_it_is_told(factory: MockFactory) -> None:
 
 
 @pytest.mark.parametrize(("held_ms", "is_long"), [(150, False), (999, False), (1_000, True), (5_000, True)])
-def test_a_press_is_short_or_long_by_the_stations_clock(factory: MockFactory, held_ms: int, is_long: bool) -> None:  # noqa: FBT001
+def test_a_press_is_short_or_long_by_the_stations_clock(
+    factory: MockFactory, held_ms: int, is_long: bool  # noqa: FBT001 (a parameter of the test)
+) -> None:
     pressed: list[bool] = []
     now_ms = [10_000]
     signals = GpioSignals(PINS, pressed.append, lambda: now_ms[0], factory)
