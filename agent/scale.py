@@ -51,6 +51,11 @@ class LoadCell:
         """The level of this moment."""
         return self.weigher.live_g
 
+    @property
+    def zero_g(self) -> float | None:
+        """How far the empty platform is from the calibration's zero; None while it is not empty and at rest."""
+        return self.weigher.zero.offset_g if self._bare() else None
+
     def read(self, timeout_s: float) -> list[WeighingEvent]:
         """Return what happened on the platform since the last call; `timeout_s` is real time. Raises DeviceError."""
         samples = self._scale.read(timeout_s)
@@ -92,6 +97,11 @@ class Instrument:
     def live_g(self) -> float:
         """The last weight that was sent."""
         return self.weigher.live_g
+
+    @property
+    def zero_g(self) -> None:
+        """An instrument does not tell its zero."""
+        return
 
     def read(self, timeout_s: float) -> list[WeighingEvent]:
         """Return what happened on the platform since the last call; `timeout_s` is real time.

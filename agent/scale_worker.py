@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from agent.clock import Clock
     from agent.scale import Instrument, LoadCell
     from agent.station.events import Event
+    from agent.warmth import WarmthLog
 
 SCALE_HINTS = {
     "saturated": "Check the load cell's four wires; a broken one reads full scale.",
@@ -35,9 +36,9 @@ class ScaleWorker(Worker):
     """Reads the scale and weighs; `live_g` is for screens only."""
 
     def __init__(self, clock: Clock, post: Callable[[Event], None],
-                 open_weighing: Callable[[], LoadCell | Instrument]) -> None:
+                 open_weighing: Callable[[], LoadCell | Instrument], warmth: WarmthLog | None = None) -> None:
         super().__init__("scale", clock, post)
-        self._open_weighing = open_weighing
+        self._open_weighing, self._warmth = open_weighing, warmth
         self.live_g: float | None = None
 
     def broke(self, code: str, hint: str) -> None:
@@ -54,6 +55,9 @@ class ScaleWorker(Worker):
             self.works()
         for event in found:
             self._tell(event)
+        zero_g = opened.zero_g
+        if self._warmth is not None and zero_g is not None:
+            self._warmth.note(self._clock.wall_ms() / 1000.0, zero_g)
 
     def _tell(self, event: object) -> None:
         at_ms = self._clock.now_ms()

@@ -17,6 +17,7 @@ from agent.scale import Instrument, LoadCell, open_weighing
 from agent.scale_worker import ScaleWorker
 from agent.station.events import ButtonPressed, DeviceFailed
 from agent.station.pages import printer_of, printers
+from agent.warmth import WarmthLog
 from agent.workers import PrinterWorker, ScannerWorker, VisionWorker, Worker
 from firmware_config.calibration import ScaleCalibration
 from firmware_config.camera import CameraCalibration, read_calibration
@@ -210,7 +211,9 @@ class Devices:
     def _scale(self, one: ScaleSettings) -> ScaleWorker:
         if not one.instrument:
             scale_calibration(self._settings)  # a station that was never calibrated says so before it starts
-        return ScaleWorker(self.clock, self._post, partial(_open_scale, one, self._settings, self.clock))
+        warmth = Path(self._settings.directory) / "calibration" / "warmth.csv"
+        return ScaleWorker(self.clock, self._post, partial(_open_scale, one, self._settings, self.clock),
+                           WarmthLog(warmth, Path(one.thermometer)) if one.thermometer else None)
 
     def _open_signals(self) -> Signals | None:
         signals = self._settings.signals

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 SHARE_OF_FULL_SCALE = 8.6 / 16.797 * 0x7FFFFF
 """Counts at capacity of a cell with 2 mV/V on a 4.3 V supply, gain 128: what recognises masses the first time."""
 LARGE_CHANGE = 0.01
+WARM_S = 900.0
 MARKS = {"do": ">", "done": "ok", "wrong-load": "?", "refused": "!", "precheck": "pre-check", "result": "=>"}
 
 
@@ -125,8 +126,21 @@ def _plan(masses: list[Reference], options: Options, old: ScaleCalibration | Non
     return plan_for(masses, settings, span)
 
 
+def _warn_cold(options: Options) -> None:
+    """Warn of a cell that was switched on with this machine a moment ago: it drifts until it is warm."""
+    try:
+        up_s = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
+    except (OSError, ValueError):
+        return
+    if up_s < WARM_S:
+        _tell(options, "cold", f"calibration.cold: switched on {up_s / 60:.0f} minutes ago; a load cell drifts for 15. "
+                               "Wait, or check its zero afterwards.")
+
+
 def _converse(session: Session, options: Options, loan: Loan | None) -> None:
     at_s = 0.0
+    if options.replay is None:
+        _warn_cold(options)
     for at_s, counts in _conversions(options, loan):
         options.taken.append((at_s, counts))
         for said in session.feed(at_s, counts):

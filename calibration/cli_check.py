@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PATIENCE_S = 60.0
+# Notes of warmth, one in five minutes.
+TWO_DAYS = 576
 
 
 @click.command()
@@ -29,7 +31,7 @@ def check_weight(mass: str, as_json: bool, **rest: object) -> None:
 
     Exit status 3 when the scale is out of its limit or drifts.
     """
-    from calibration.check_weight import judged_checks
+    from calibration.check_weight import judged_checks, zero_and_warmth
     from calibration.masses import from_words
 
     try:
@@ -49,9 +51,14 @@ def check_weight(mass: str, as_json: bool, **rest: object) -> None:
     except OSError as error:
         _stop(DeviceError("check-weight.not-written", f"{error.filename}: {error.strerror}.",
                           "Check the folder's rights."))
+    warmth = zero_and_warmth(_warmth_of(source.directory))
     text = (f"{state.verdict}: error {state.error_g:+.1f} g, smoothed {state.ewma_g:+.2f} g "
             f"of {state.limit_g:.2f} g. {state.text}")
-    click.echo(json.dumps(asdict(state)) if as_json else text)
+    if warmth is not None:
+        sure = "" if warmth.usable else " (too little to be sure)"
+        text += f" Zero moves {warmth.g_per_kelvin:+.1f} g a degree over {warmth.span_kelvin:.0f} degrees{sure}."
+    found = asdict(state) | ({"warmth": asdict(warmth)} if warmth is not None else {})
+    click.echo(json.dumps(found) if as_json else text)
     if state.verdict != "well":
         sys.exit(3)
 
@@ -100,6 +107,22 @@ def _errors_before(log: Path, mass_g: float) -> list[float]:
                 found.append(float(row["error_g"]))
         except (ValueError, KeyError, TypeError):
             continue
+    return found
+
+
+def _warmth_of(directory: Path) -> list[tuple[float, float, float]]:
+    """Return the last two days of what the station noted of warmth and zero; half a line is passed over."""
+    found = []
+    try:
+        lines = (directory / "warmth.csv").read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return []
+    for line in lines[-TWO_DAYS:]:
+        try:
+            at_s, degrees, zero_g = (float(cell) for cell in line.split(","))
+        except ValueError:
+            continue
+        found.append((at_s, degrees, zero_g))
     return found
 
 

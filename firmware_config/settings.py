@@ -81,6 +81,7 @@ class Scale(ScaleSettings, frozen=True, kw_only=True, forbid_unknown_fields=True
     unit: Literal["", "g", "kg", "mg", "t", "lb", "oz", "gn", "ct"] = ""
     baud: Annotated[int, Meta(ge=0, le=921_600)] = 0
     frame: Annotated[str, Meta(pattern=r"^([78][NEO][12])?\Z")] = ""
+    thermometer: str = ""
 
     @property
     def instrument(self) -> bool:

@@ -272,6 +272,14 @@ def test_a_leaf_on_the_platform_is_told_and_forgotten_when_it_is_gone() -> None:
     assert names == [["PlatformCleared"], ["Debris"], ["PlatformCleared"]]
 
 
+def test_the_zero_is_known_only_while_the_platform_is_empty_and_at_rest() -> None:
+    opened = LoadCell(Codes((4.0, 320), (2_000.0, 320)), SMALL, CALIBRATION, Clock())
+    opened.read(0.0)
+    assert opened.zero_g == pytest.approx(4.0, abs=0.5)
+    opened.read(0.0)
+    assert opened.zero_g is None
+
+
 def test_each_trouble_of_the_platform_has_a_sentence_for_the_packer() -> None:
     assert set(TROUBLES.values()) <= set(NOTICES)
 

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from agent.bench.scale import EMPTY_CODE, ScalePhysics, ScaleRig
+from agent.warmth import WarmthLog
 from calibration.check_weight import judged_checks, zero_and_warmth
 from calibration.cli_check import check_weight
 from firmware_config.calibration import ScaleCalibration
@@ -76,5 +77,12 @@ def test_a_check_weight_joins_the_log_and_is_judged(tmp_path: Path, monkeypatch:
     (tmp_path / "scale.json").write_bytes(msgspec.json.encode(off))
     block = CliRunner().invoke(check_weight, arguments)
     assert (block.exit_code, json.loads(block.stdout)["verdict"]) == (3, "block")
-    assert len((tmp_path / "check-weights.jsonl").read_text().splitlines()) == 2
+    noted = WarmthLog(tmp_path / "warmth.csv", tmp_path / "temperature")
+    for i in range(144):
+        (tmp_path / "temperature").write_text(f"{20_000 + 8_000 * abs(i % 72 - 36) // 36}\n")
+        noted.note(1.7e9 + i * 300.0, 1.5 * 8.0 * abs(i % 72 - 36) / 36)
+        noted.note(1.7e9 + i * 300.0 + 10.0, 99.0)  # too soon after the last
+    warm = json.loads(CliRunner().invoke(check_weight, arguments).stdout)["warmth"]
+    assert (round(warm["g_per_kelvin"], 1), round(warm["span_kelvin"])) == (1.5, 8)
+    assert len((tmp_path / "check-weights.jsonl").read_text().splitlines()) == 3
     assert CliRunner().invoke(check_weight, ["20kg", *arguments[1:]]).exit_code == 1

@@ -1,0 +1,37 @@
+"""The temperature beside the scale, noted with its zero: what the cell's zero does when the hall warms up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+EVERY_S = 300.0
+# Two weeks at one note in five minutes; then the older half goes.
+LONGEST = 4_000
+
+
+class WarmthLog:
+    """A file of `seconds,degrees C,zero in grams`, from a thermometer in thousandths of a degree."""
+
+    def __init__(self, file: Path, thermometer: Path) -> None:
+        self._file, self._thermometer = file, thermometer
+        self._noted_s = 0.0
+
+    def note(self, wall_s: float, zero_g: float) -> None:
+        """Note the zero of an empty platform that rests, once in five minutes; a note that can't be written is lost."""
+        if abs(wall_s - self._noted_s) < EVERY_S:
+            return
+        self._noted_s = wall_s
+        try:
+            degrees = int(self._thermometer.read_text(encoding="ascii")) / 1000.0
+            lines = self._file.read_text(encoding="ascii").splitlines() if self._file.exists() else []
+            if len(lines) >= LONGEST:
+                draft = self._file.with_suffix(".new")
+                draft.write_text("\n".join(lines[LONGEST // 2:]) + "\n", encoding="ascii")
+                draft.replace(self._file)
+            with self._file.open("a", encoding="ascii") as out:
+                out.write(f"{wall_s:.0f},{degrees:.2f},{zero_g:.2f}\n")
+        except (OSError, ValueError):
+            return
