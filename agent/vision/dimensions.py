@@ -81,11 +81,10 @@ class Refused:
 def measure(looks: Sequence[Look], range_height_mm: float | None = None) -> Dimensions | Refused:
     """Return the dimensions of what stands on the platform, or why there are none.
 
-    `range_height_mm` is a range sensor's idea of the height; it can only contradict. Raises ValueError when a picture's
-    size is not the calibration's.
+    `range_height_mm` is a range sensor's idea of the height; it can only contradict.
     """
-    for look in looks:
-        _check_size(look)
+    if not all(_fits(look) for look in looks):
+        return refused("camera.wrong-size")
     views = [View.of(look.calibration) for look in looks]
     radius_mm = sum(look.calibration.edge_radius_mm for look in looks) / len(looks)
     seen: list[list[Evidence]] = [[] for _ in looks[0].frames]
@@ -132,12 +131,10 @@ def _six(box: Points) -> tuple[float, float, float, float, float, float]:
     return x, y, yaw, length, width, height
 
 
-def _check_size(look: Look) -> None:
+def _fits(look: Look) -> bool:
+    """True when all pictures have the size that the camera was calibrated in."""
     wanted = (look.calibration.height_px, look.calibration.width_px, 3)
-    for picture in (look.empty, *look.frames):
-        if picture.shape != wanted:
-            raise ValueError(f"a picture of {picture.shape[1]} x {picture.shape[0]} does not fit a calibration for "
-                             f"{wanted[1]} x {wanted[0]}")
+    return all(picture.shape == wanted for picture in (look.empty, *look.frames))
 
 
 def _evidence(view: View, frame: Picture, empty: Picture) -> tuple[Evidence | None, Nudge | None]:

@@ -40,7 +40,7 @@ class Sizing:
     def __init__(self, calibration: CameraCalibration, empty_file: Path) -> None:
         self._calibration = calibration
         self._empty_file = empty_file
-        self._empty = _kept(empty_file)
+        self._empty = _kept(empty_file, calibration)
         self._visit = 0
         self._tries = 0
         self._pictures: list[Picture] = []
@@ -98,12 +98,15 @@ class Sizing:
         return None
 
 
-def _kept(path: Path) -> Picture | None:
+def _kept(path: Path, calibration: CameraCalibration) -> Picture | None:
+    """The bare platform of the last run; None when the camera was calibrated in another size since."""
     import cv2
     import numpy as np
 
     picture = cv2.imread(str(path)) if path.exists() else None
-    return None if picture is None else np.asarray(picture, np.uint8)
+    if picture is None or picture.shape[:2] != (calibration.height_px, calibration.width_px):
+        return None
+    return np.asarray(picture, np.uint8)
 
 
 def shrunk(picture: Picture, share: float) -> Picture:
