@@ -161,8 +161,11 @@ class VisionWorker(Worker):
         self._asked.set()
 
     def _open(self) -> Camera:
+        import cv2
+
         from agent.vision import barcodes  # noqa: F401 (a second of loading that the first box must not wait for)
 
+        cv2.setNumThreads(1)  # the other processors are the scale's, the printer's and the link's
         if self._calibration is not None and self._sizing is None:
             from agent.vision.sizing import Sizing
 
