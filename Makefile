@@ -5,7 +5,7 @@ BIN = .venv/bin
 .PHONY: help setup demo test check lock reference release install
 
 help:
-	@echo 'make demo    ship a dozen boxes on a simulated station, in under a minute'
+	@echo 'make demo    ship a dozen boxes on a simulated station, in about a minute'
 	@echo 'make test    everything that CI checks: style, types, imports, tests'
 	@echo 'make setup   install what these two need (they call it)'
 	@echo 'make check   style, types and imports alone'

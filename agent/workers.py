@@ -132,6 +132,8 @@ class VisionWorker(Worker):
 
     BUDGET_S = 0.3
     EMPTY_EVERY_S = 60.0
+    # When only the size is still missing, the processor is better used for measuring than for reading on.
+    ONLY_SIZE_S = 0.3
 
     def __init__(self, device: str, clock: Clock, post: Callable[[Event], None], open_camera: Callable[[], Camera],
                  photos: Path, calibration: CameraCalibration | None) -> None:
@@ -212,6 +214,8 @@ class VisionWorker(Worker):
             at_ms=frame.at_ms, visit=look.visit, codes=texts, photo_sha256=photo, dims=dims,
             measuring=measuring, beside=beside,
         ))
+        if measuring and look.expect and set(look.expect) <= set(texts):
+            self._ending.wait(self.ONLY_SIZE_S)
 
     def _see_empty(self, camera: Camera) -> None:
         """Look at the bare platform now and then: what it looks like is what a box is measured against.

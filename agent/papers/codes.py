@@ -137,7 +137,7 @@ def encode(symbol: Symbol, text: str) -> Encoded:
 def _modules(made: object, symbol: Symbol) -> Image.Image:
     from PIL import Image
 
-    grey = made.to_image(scale=1, add_quiet_zones=False)  # type: ignore[attr-defined]  (zxing-cpp has no types)
+    grey = made.to_image(scale=1, add_quiet_zones=False)  # type: ignore[attr-defined]  # zxing-cpp has no types
     height, width = grey.shape
     image = Image.frombytes("L", (width, height), bytes(memoryview(grey).cast("B")))
     image = image.crop((0, 0, width, 1)) if symbol in LINEAR else image

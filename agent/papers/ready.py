@@ -179,7 +179,7 @@ def _png(content: bytes, dpi: int) -> tuple[Image.Image, int, list[str]]:
             if getattr(image, "n_frames", 1) > 1:
                 _refuse(
                     "paper.too-many-pages",
-                    f"the PNG is animated, {image.n_frames} frames.",  # type: ignore[attr-defined]  (PNG files only)
+                    f"the PNG is animated, {image.n_frames} frames.",  # type: ignore[attr-defined]  # PNG files only
                     "Send a still picture.",
                 )
             image.load()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from agent.station import pages, parcels
+from agent.station.state import proof_mark
 
 if TYPE_CHECKING:
     from agent.station.state import Box, Broken, State
@@ -175,4 +176,6 @@ def look(state: State) -> Look | None:
     parcel = state.parcel(box.parcel)
     if box.parcel and parcel is None:
         return Look(box.visit, marks) if marks else None
+    if parcel is not None and parcel.print_no:
+        marks = (*marks, proof_mark(state.store_id, parcel.print_no))
     return Look(box.visit, marks, measure=parcel is None or parcel.dims == parcels.BEING_MEASURED)

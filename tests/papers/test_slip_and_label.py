@@ -147,7 +147,7 @@ def test_tracking_is_printed_in_the_symbology_that_was_asked_for_beside_the_sscc
 @pytest.mark.parametrize("name", ["62x100", "103x164"])
 @pytest.mark.parametrize("extra", [{}, {"duplicate": True, "flags": ("FRAGILE",), "tracking": "00340434161094021501"}])
 def test_an_address_of_seven_lines_is_set_whole(name: str, extra: dict[str, object]) -> None:
-    page = label_page(replace(LABEL, recipient=SEVEN_LINES, **extra), name)  # type: ignore[arg-type]  (fields of LabelContent)
+    page = label_page(replace(LABEL, recipient=SEVEN_LINES, **extra), name)  # type: ignore[arg-type]  # fields of LabelContent
     printed = "".join(thing.text for thing in page.placed).replace(" ", "")
     assert all(line.replace(" ", "") in printed for line in (*SEVEN_LINES.lines, "GERMANY"))
 
