@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 HINTS = {
     "camera.bad-frame": "The picture cannot be read. Take it again.",
+    "camera.measuring-failed": "The measuring broke off. Put the box on once more.",
     "camera.moved": "The camera was moved. Put it back or calibrate it again.",
     "camera.not-calibrated": "This camera has no calibration. Run `packbench calibrate camera`.",
     "camera.not-in-time": "The box was taken before its size was known. Leave it a moment longer.",

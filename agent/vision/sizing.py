@@ -71,6 +71,8 @@ class Sizing:
     def see_box(self, visit: int, picture: Picture) -> Dimensions | None:
         """Take one more picture of a visit's box; return its dimensions, or None while they are not known yet."""
         if visit != self._visit:
+            if self._answer is not None:
+                self._answer.close()
             self._visit, self._tries, self._pictures, self._answer = visit, 0, [], None
         if self._empty is None:
             return refused("camera.no-empty-picture")
