@@ -28,6 +28,7 @@ class Audit:
     cancelled: int = 0
     held: list[str] = field(default_factory=list)
     wrong_labels: int = 0
+    sizes: int = 0
     labels: int = 0
     slips: int = 0
     partial: int = 0
@@ -48,6 +49,7 @@ class Audit:
         return [
             f"jobs {self.jobs}: packed {self.packed}, cancelled {self.cancelled}",
             f"held on the way: {', '.join(self.held) or 'none'}; wrong labels caught: {self.wrong_labels}",
+            f"boxes measured by the camera: {self.sizes} of {self.packed}",
             f"paper: {self.slips} slips, {self.labels} labels, {self.partial} torn off in the middle",
             f"pages in doubt, all settled: {self.in_doubt}",
             f"facts told again and known by their id: {self.copies}",
@@ -94,11 +96,24 @@ def _parcels(demo: Demo, facts: list[tuple[str, dict[str, Any]]], found: Audit) 
         off_g = abs(data["gross"]["value_g"] - demo.sizes[data["job"]].mass_g)
         if off_g > 10:
             found.wrong.append(f"{data['parcel']} was told {off_g:.0f} g off what stood on the scale")
+        _size(demo, data, found)
     for kind, data in facts:
         if kind == "parcel" and data["state"] == "held":
             found.held.append(f"{data['parcel']} {data['reasons'][0]}")
         found.wrong_labels += kind == "wrong-label"
         found.in_doubt += kind == "print" and data["state"] == "in-doubt"
+
+
+def _size(demo: Demo, parcel: dict[str, Any], found: Audit) -> None:
+    """A size is right to the centimetre, or was refused with a reason."""
+    told = [parcel["dims"][edge].get("value_mm") for edge in ("length", "width", "height")]
+    if None in told:
+        return
+    found.sizes += 1
+    size = demo.sizes[parcel["job"]]
+    off_mm = max(abs(a - b) for a, b in zip(told, (size.length_mm, size.width_mm, size.height_mm), strict=True))
+    if off_mm > 10:
+        found.wrong.append(f"{parcel['parcel']} was told {off_mm:.0f} mm off its box's size")
 
 
 def _stock(demo: Demo, report: dict[str, Any], found: Audit) -> None:

@@ -319,13 +319,13 @@ def play(demo: Demo) -> None:
     first = order(1, [MUG, TEA])
     chinese = order(2, [CUP], box([CUP], 240, 180, 110, "white"), lang="zh-Hans", ship_to={
         "name": "张伟", "lines": ["南京西路 1266 号"], "city": "上海市", "postcode": "200040", "country": "CN"})
-    bought = order(3, [LAMP, MUG], box([LAMP, MUG], 300, 200, 100), label_when="on_request", sscc=[],
+    bought = order(3, [LAMP, MUG], box([LAMP, MUG], 270, 190, 100), label_when="on_request", sscc=[],
                    papers=[{"id": "slip", "role": "slip"}])
     plain(demo, first, "slip printed when the job came")
     plain(demo, chinese, "slip and label in Chinese")
     plain(demo, bought, "label bought after weighing")
     overweight(demo, order(4, [ANVIL], box([ANVIL], 250, 200, 120), verify={"max_gross_g": 10_000}))
-    swapped(demo, order(5, [MUG]), order(6, [LAMP], box([LAMP], 290, 200, 90)))
+    swapped(demo, order(5, [MUG]), order(6, [LAMP], box([LAMP], 270, 190, 90)))
     paper_out(demo, order(7, [TEA, MUG]))
     broker_away(demo, [order(8, [MUG]), order(9, [LAMP], box([LAMP], 250, 210, 70))])
     killed(demo, order(10, [MUG, TEA]))
