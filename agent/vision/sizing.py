@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PICTURES = 3
 # A hand that is still in the way is gone in the next pictures, or the box can't be measured.
 TRIES = 2
-PASSING = {"camera.bad-frame", "dimensions.foreign", "dimensions.unsteady"}
+PASSING = ("bad-frame", "foreign", "unsteady")
 
 
 # Pictures are measured at this width at the most; codes are read at the camera's own.
@@ -86,7 +86,7 @@ class Sizing:
                     self.standing.fitted(visit, found.box, self._pictures[-1], nudged_px=found.nudged_px)
                     self._pictures = []
                 return _of(found)
-            if self._tries >= TRIES or found.code not in PASSING:
+            if self._tries >= TRIES or found.code.rpartition(".")[2] not in PASSING:
                 return refused(found.code)
             self._answer, self._pictures = None, []
         self._pictures.append(picture)
