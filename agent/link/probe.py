@@ -161,7 +161,7 @@ class Probe:
             self._sender.client.publish(topic, b"%d" % number, qos=1)
         self._sender.publish(topic + "-end", b"")
         back = self.peer(f"away{count}")
-        present, found = back.present, len(back.collect(count))
+        present, found = back.present, len(back.collect(count, ANSWER_S))
         back.close()
         self.peer(f"away{count}", clean=True).close()
         return found, present
