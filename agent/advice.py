@@ -5,6 +5,7 @@ The beliefs are plain values of `agent.packing`; the store keeps them in the sam
 
 from __future__ import annotations
 
+import dataclasses
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -52,7 +53,7 @@ class Advice:
     def __init__(self, stored: dict[str, bytes]) -> None:
         """Take what the store has; an unreadable belief starts anew."""
         self._known: dict[str, Weight] = {FILL: FIRST_FILL, CONSTANT: FIRST_CONSTANT}
-        self._known[carton_key(ANY_CARTON)] = replace_variance(first_tare(ANY_TARE_G), ANY_TARE_VARIANCE)
+        self._known[carton_key(ANY_CARTON)] = dataclasses.replace(first_tare(ANY_TARE_G), variance=ANY_TARE_VARIANCE)
         self._alertness = Alertness()
         for key, body in stored.items():
             with suppress(msgspec.DecodeError):
@@ -113,8 +114,3 @@ class Advice:
     def _median_g(self) -> float:
         weights = sorted(weight.grams for key, weight in self._known.items() if key.startswith("sku:"))
         return weights[len(weights) // 2] if weights else FIRST_MEDIAN_G
-
-
-def replace_variance(weight: Weight, variance: float) -> Weight:
-    """Return the same weight, less sure of itself."""
-    return Weight(weight.grams, variance, weight.spread, weight.seen, weight.surprises)

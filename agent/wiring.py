@@ -16,7 +16,7 @@ from agent.devices.bench_frames import BenchFacts, facts_of
 from agent.scale import Instrument, LoadCell, open_weighing
 from agent.scale_worker import ScaleWorker
 from agent.station.events import ButtonPressed, DeviceFailed
-from agent.station.pages import printer_of, printers
+from agent.station.pages import PAGE_MM, printer_of, printers
 from agent.warmth import WarmthLog
 from agent.workers import PrinterWorker, ScannerWorker, VisionWorker, Worker
 from firmware_config.calibration import ScaleCalibration
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
 
 # The drawing of a packing on a slip, 20 mm wide.
 PACKING_DOTS = 240
-# A 62x100 label on endless tape, with its margin.
-LABEL_MM = 100.0
 
 
 class Devices:
@@ -97,7 +95,7 @@ class Devices:
             roll = book.rolls.get(book.media)
             if roll is not None:
                 found[name] = {"media": book.media, "left_mm": round(roll.left_mm), "known": roll.known,
-                               "labels_left": roll.labels_left(LABEL_MM)}
+                               "labels_left": roll.labels_left(PAGE_MM["label"])}
         return found
 
     def start(self) -> None:

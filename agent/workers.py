@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from agent.vision.standing import Standing
     from firmware_config.camera import CameraCalibration
 
-Post = "Callable[[Event], None]"
-
 
 class Worker(threading.Thread):
     """A thread with one device: opened, served, and opened again after it broke."""

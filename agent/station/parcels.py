@@ -10,22 +10,18 @@ from msgspec.structs import replace
 from agent.station import pages, pool, rules
 from agent.station.events import SaveJob
 from agent.station.facts import JobChanged, LabelWanted, StockMoved
-from agent.station.values import Dimensions, Parcel, Refused, Weight
+from agent.station.values import Dimensions, Parcel, Weight, unmeasured
 
 if TYPE_CHECKING:
     from agent.station.events import KnownJob
     from agent.station.state import Box, Turn
     from agent.station.values import Job, JobState, Paper, Print, Wants
 
-def _refused(code: str) -> Dimensions:
-    return Dimensions(length=Refused(refused=code), width=Refused(refused=code), height=Refused(refused=code))
-
-
 # The paper id of the slip that a parcel wears until its label is here.
 WAITING_SLIP = "waiting"
-BEING_MEASURED = _refused("camera.measuring")
-NOT_IN_TIME = _refused("camera.not-in-time")
-NOT_MEASURED = _refused("camera.not-calibrated")
+BEING_MEASURED = unmeasured("camera.measuring")
+NOT_IN_TIME = unmeasured("camera.not-in-time")
+NOT_MEASURED = unmeasured("camera.not-calibrated")
 
 
 def new(turn: Turn, job: Job, number: int, gross: Weight, **more: Any) -> Parcel:  # noqa: ANN401 (fields of Parcel)

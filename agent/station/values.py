@@ -179,6 +179,11 @@ class Dimensions(Value, frozen=True, kw_only=True):
     height: Length | Refused
 
 
+def unmeasured(code: str) -> Dimensions:
+    """Return the dimensions of a box of which no edge was measured, for one reason."""
+    return Dimensions(length=Refused(refused=code), width=Refused(refused=code), height=Refused(refused=code))
+
+
 class Finding(Value, frozen=True, kw_only=True):
     """What the learned weights say of a parcel: how far it is off, how sure that something is wrong, and what.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from agent.station.values import Dimensions, Length, Refused
+from agent.station.values import Dimensions, Length, unmeasured
 from agent.vision import dimensions
 from agent.vision.measuring import Measuring
 from agent.vision.standing import Standing
@@ -76,7 +76,7 @@ class Sizing:
                 self._answer.close()
             self._visit, self._tries, self._pictures, self._answer = visit, 0, [], None
         if self._empty is None:
-            return refused("camera.no-empty-picture")
+            return unmeasured("camera.no-empty-picture")
         if self._answer is not None:
             found = self._answer.found
             if found is None:
@@ -87,7 +87,7 @@ class Sizing:
                     self._pictures = []
                 return _of(found)
             if self._tries >= TRIES or found.code.rpartition(".")[2] not in PASSING:
-                return refused(found.code)
+                return unmeasured(found.code)
             self._answer, self._pictures = None, []
         self._pictures.append(picture)
         if len(self._pictures) == PICTURES:
@@ -133,11 +133,6 @@ def reduced(calibration: CameraCalibration, share: float) -> CameraCalibration:
     (fx, skew, cx), (_, fy, cy), last = calibration.matrix
     matrix = ((fx * x, skew * x, (cx + 0.5) * x - 0.5), (0.0, fy * y, (cy + 0.5) * y - 0.5), last)
     return replace(calibration, width_px=width, height_px=height, matrix=matrix)
-
-
-def refused(code: str) -> Dimensions:
-    """Return three refusals with one reason."""
-    return Dimensions(length=Refused(refused=code), width=Refused(refused=code), height=Refused(refused=code))
 
 
 def _of(found: dimensions.Dimensions) -> Dimensions:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agent.bench.camera import LENS
-from agent.station.values import Refused
-from agent.vision.sizing import Sizing, refused
+from agent.station.values import Refused, unmeasured
+from agent.vision.sizing import Sizing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +32,7 @@ def answer(sizing: Sizing, shape: tuple[int, int]) -> Dimensions:
 def test_a_camera_in_another_mode_than_calibrated_is_refused(tmp_path: Path) -> None:
     sizing = Sizing(LENS.calibration(), tmp_path / "empty.png")
     sizing.see_empty(np.zeros((480, 640, 3), np.uint8))
-    assert answer(sizing, (480, 640)) == refused("camera.wrong-size")
+    assert answer(sizing, (480, 640)) == unmeasured("camera.wrong-size")
 
 
 def test_a_bare_platform_kept_in_another_size_is_not_taken_for_todays(tmp_path: Path) -> None:
