@@ -107,6 +107,30 @@ class Oms:
         return sum(data["qty"] for key, data in self.facts.items() if key.startswith("inv/"))
 
 
+class SilentOms(Oms):
+    """An OMS that books, but answers no fact for an hour; then its receipts come all together, shuffled and doubled."""
+
+    SILENT_MS = 3_600_000
+
+    def __init__(self, world: World, send: Callable[[str, str, dict[str, Any]], None]) -> None:
+        super().__init__(world, self._answer)
+        self._say = send
+        self.withheld: list[tuple[str, dict[str, Any]]] = []
+        world.later(self.SILENT_MS, self.SILENT_MS, self._speak)
+
+    def _answer(self, station: str, leaf: str, body: dict[str, Any]) -> None:
+        if leaf == "rcpt" and self._world.now_ms < self.SILENT_MS:
+            self.withheld.append((station, body))
+        else:
+            self._say(station, leaf, body)
+
+    def _speak(self) -> None:
+        receipts = self.withheld * 2
+        self._world.chance.shuffle(receipts)
+        for station, body in receipts:
+            self._say(station, "rcpt", body)
+
+
 def topic_for(station: str, leaf: str) -> str:
     """Return the topic of a leaf as `topics.leaf_of` names it."""
     return topics.site("ams1", "job/offer") if leaf == "site/job/offer" else topics.station(station, leaf)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.campaigns.simulation import MUTANTS, failures, load
+from tests.simulation.oms import SilentOms
 from tests.simulation.story import empty_template, tell
 
 
@@ -13,14 +14,18 @@ def template() -> bytes:
     return empty_template()
 
 
-# A short version: `python -m tests.campaigns.simulation` runs 1,000 seeds in memory and 30 on files.
-@pytest.mark.parametrize("first", range(0, 120, 60))
+@pytest.mark.parametrize("first", range(0, 1000, 200))
 def test_seeds_in_memory_keep_every_promise(template: bytes, first: int) -> None:
-    assert failures(None, range(first, first + 60), template, on_files=False) == []
+    assert failures(None, range(first, first + 200), template, on_files=False) == []
 
 
 def test_seeds_on_files_keep_every_promise_under_power_cuts(template: bytes) -> None:
-    assert failures(None, range(12), template, on_files=True) == []
+    assert failures(None, range(30), template, on_files=True) == []
+
+
+def test_stock_is_exact_when_no_receipt_comes_for_an_hour_and_then_all_do_shuffled_and_doubled(template: bytes) -> None:
+    for seed in range(15):
+        assert tell(seed, template, oms_kind=SilentOms).now_ms >= SilentOms.SILENT_MS
 
 
 def test_the_same_seed_tells_the_same_story(template: bytes) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _job = msgspec.json.Decoder(Job)
 FAULTS_MS = 40_000
-CALM_MS = 2_400_000  # longer than the longest wait between two attempts
+CALM_MS = 6_000_000  # longer than an hour without receipts and the longest wait between two attempts
 
 
 class ViolationError(AssertionError):
