@@ -46,10 +46,11 @@ def tidy(payload: bytes) -> bytes:
     if len(payload) > MAX_BYTES:
         raise MessageError("message.too-large", f"{len(payload)} bytes; the limit is {MAX_BYTES}.")
     body = payload.removeprefix(_BOM).rstrip(b"\0 \r\n\t")
-    if body.isascii() and b"\\u" not in body:
+    escaped = b"\\" in body and b"\\u" in body  # one byte is found ten times faster than two
+    if body.isascii() and not escaped:
         return body
     try:
-        if b"\\u" in body:  # written out, so that composing below meets characters and never escapes
+        if escaped:  # written out, so that composing below meets characters and never escapes
             body = msgspec.json.encode(msgspec.json.decode(body))
         text = body.decode()
     except UnicodeDecodeError as error:

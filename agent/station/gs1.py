@@ -36,7 +36,7 @@ def check_digit(digits: str) -> int:
     """
     if not is_digits(digits):
         raise ValueError("a GS1 check digit is computed from digits only")
-    return -sum(int(digit) * (3, 1)[place % 2] for place, digit in enumerate(reversed(digits))) % 10
+    return -(3 * sum(map(int, digits[::-2])) + sum(map(int, digits[-2::-2]))) % 10
 
 
 def has_check_digit(digits: str) -> bool:
