@@ -6,7 +6,8 @@ The noise-free picture of the last scenes is kept, so that a box that stands sti
 
 from __future__ import annotations
 
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import lru_cache, reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,10 +17,12 @@ from agent.bench import light as lamps
 from agent.bench import sensor as chip
 from agent.bench import solid, surface
 from agent.bench.lens import Lens
-from agent.bench.raster import Layer, Region, averaged, clip, sampled
+from agent.bench.raster import Layer, Region, averaged, clip, smooth
 from agent.bench.scene import Bag, Box, Ground, Hand, Light, Scene, Sticker
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float32]
@@ -73,9 +76,45 @@ def in_view(box: Box, lens: Lens = LENS) -> bool:
     return bool(low.min() >= 4 and high[0] <= lens.width_px - 5 and high[1] <= lens.height_px - 5)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """What the camera sees so far without noise: linear light where it differs from `below`, and all, developed."""
+
+    region: Region
+    light: Floats
+    picture: Picture
+    below: _Seen | None = None
+
+    def part(self, region: Region) -> Floats:
+        """Return a copy of the linear light in a part of the picture."""
+        if self.below is None:
+            return region.of(self.light).copy()
+        found = self.below.part(region)
+        shared = clip(region, self.region)
+        if not shared.empty:
+            shared.within(region, found)[:] = shared.within(self.region, self.light)
+        return found
+
+    def under(self, layers: list[Layer], shades: Sequence[_Shade] = ()) -> _Seen:
+        """Return this with shadows on it, and then things over them."""
+        regions = [layer.region for layer in layers] + [shade.region for shade in shades]
+        if not regions:
+            return self
+        region = reduce(Region.join, regions)
+        light = self.part(region)
+        for shade in shades:
+            lit = shade.region.within(region, light)
+            lit *= shade.ratio()
+        for layer in layers:
+            layer.over(light, region)
+        picture = self.picture.copy()
+        picture[region.top:region.bottom, region.left:region.right] = chip.developed(light)
+        return _Seen(region, light, picture, self)
+
+
 @lru_cache(maxsize=3)
-def _ground(ground: Ground, lens: Lens, light: Light) -> tuple[Floats, Picture]:
-    """The empty bench: linear light, and developed."""
+def _ground(ground: Ground, lens: Lens, light: Light) -> _Seen:
+    """The empty bench."""
     whole = Region(0, 0, lens.width_px, lens.height_px)
     canvas = np.full((lens.height_px, lens.width_px, 3), FLOOR * light.level, np.float32)
     gain = lamps.gain(light, np.array([0.0, 0.0, 1.0]))
@@ -85,46 +124,60 @@ def _ground(ground: Ground, lens: Lens, light: Light) -> tuple[Floats, Picture]:
         layer = Layer(lens, whole)
         layer.draw(corners, averaged(texture, lens, corners), gain)
         layer.over(canvas, whole)
-    return canvas, chip.developed(canvas)
+    return _Seen(whole, canvas, chip.developed(canvas))
+
+
+@lru_cache(maxsize=2)
+def _with_solids(ground: Ground, light: Light, solids: tuple[Box | Bag, ...], lens: Lens) -> _Seen:
+    """The bench with what stands on it; the furthest first, the nearer ones over it."""
+    shades = [shade for thing in solids if not (shade := _shadow(thing, light, lens)).region.empty]
+    layers = [layer for thing in sorted(solids, key=lambda thing: -_distance_mm(thing, lens))
+              if (layer := _solid_layer(thing, lens, light)) is not None]
+    return _ground(ground, lens, light).under(layers, shades)
+
+
+@lru_cache(maxsize=2)
+def _with_papers(scene: Scene, lens: Lens) -> _Seen:
+    """All but what hands hold."""
+    solids = tuple(thing for thing in (scene.box, *scene.others) if thing is not None)
+    layers = [layer for sticker in scene.stickers if (layer := _sticker_layer(sticker, scene, lens)) is not None]
+    return _with_solids(scene.ground, scene.light, solids, lens).under(layers)
 
 
 @lru_cache(maxsize=6)
 def _clean(scene: Scene, lens: Lens) -> Picture:
-    """The frame without noise."""
-    canvas, developed = _ground(scene.ground, lens, scene.light)
-    solids = [thing for thing in (scene.box, *scene.others) if thing is not None]
-    shadows = [_shadow(thing, scene.light) for thing in solids]
-    layers = [layer for thing in sorted(solids, key=lambda thing: -_distance_mm(thing, lens))
-              if (layer := _solid_layer(thing, lens, scene.light)) is not None]
-    layers += [layer for sticker in scene.stickers if (layer := _sticker_layer(sticker, scene, lens)) is not None]
+    """The frame without noise. What did not change since the last scenes is not drawn again."""
+    held = tuple(sticker for sticker in scene.stickers if sticker.face == "shown")
+    lying = tuple(sticker for sticker in scene.stickers if sticker.face != "shown")
+    layers = [layer for sticker in held if (layer := _sticker_layer(sticker, scene, lens)) is not None]
     layers += [layer for hand in _hands(scene, lens)
                if (layer := hands.draw(lens, hand, scene.light.level)) is not None]
-    regions = [layer.region for layer in layers]
-    regions += [Region.around(lens.pixels(corners), lens) for _, corners in shadows]
-    frame = developed.copy()
-    if not regions:
-        return frame
-    region = regions[0]
-    for other in regions[1:]:
-        region = region.join(other)
-    work = region.of(canvas).copy()
-    for ratio, corners in shadows:
-        part = clip(Region.around(lens.pixels(corners), lens), region)
-        if not part.empty:
-            top, left = part.top - region.top, part.left - region.left
-            lit = work[top:top + part.bottom - part.top, left:left + part.right - part.left]
-            lit *= sampled(lens, part, lens.straight(corners), ratio)
-    for layer in layers:
-        layer.over(work, region)
-    frame[region.top:region.bottom, region.left:region.right] = chip.developed(work)
-    return frame
+    return _with_papers(replace(scene, stickers=lying, hand=None), lens).under(layers).picture
 
 
 def _distance_mm(thing: Box | Bag, lens: Lens) -> float:
     return float(lens.depth_mm(np.array([[thing.x_mm, thing.y_mm, 0.0]]))[0])
 
 
-def _shadow(thing: Box | Bag, light: Light) -> tuple[Floats, Points]:
+# A shadow has no detail finer than this many pixels: its texels are 2 mm, about six pixels.
+SHADE_STEP_PX = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Shade:
+    """How much darker something makes the platform in a part of the picture."""
+
+    lens: Lens
+    region: Region
+    texture: Floats
+    corners: Points
+
+    def ratio(self) -> Floats:
+        """Return the brightness ratio of each pixel of the region (h x w x 3)."""
+        return smooth(self.lens, self.region, self.lens.straight(self.corners), self.texture, SHADE_STEP_PX)
+
+
+def _shadow(thing: Box | Bag, light: Light, lens: Lens) -> _Shade:
     inset = 0.0 if isinstance(thing, Box) else 0.12
     half_x, half_y = thing.length_mm / 2, thing.width_mm / 2
     base = np.array([[-half_x, -half_y, 0], [half_x, -half_y, 0], [half_x, half_y, 0], [-half_x, half_y, 0]])
@@ -132,7 +185,8 @@ def _shadow(thing: Box | Bag, light: Light) -> tuple[Floats, Points]:
     outline = solid.standing(np.concatenate([base, lid]), thing.x_mm, thing.y_mm, thing.yaw_deg)
     colour = surface.BOARD[thing.material] if isinstance(thing, Box) else (0.6, 0.6, 0.6)
     reach = 0.5 * max(thing.length_mm, thing.width_mm) + 1.1 * thing.height_mm + 120
-    return lamps.shadow(light, outline, outline[:4, :2], colour, reach)
+    texture, corners = lamps.shadow(light, outline, outline[:4, :2], colour, reach)
+    return _Shade(lens, Region.around(lens.pixels(corners), lens), texture, corners)
 
 
 def _solid_layer(thing: Box | Bag, lens: Lens, light: Light) -> Layer | None:

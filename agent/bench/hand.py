@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
 from agent.bench.lens import straight_map
-from agent.bench.raster import Layer, Region, spread_px
+from agent.bench.raster import Layer, Region, spread_px, strips
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
     from agent.bench.scene import Hand
 
     Points = NDArray[np.float64]
+    Rod = tuple[Points, Points, float, float, tuple[float, float, float]]
 
 SKIN = (0.23, 0.32, 0.52)
 SLEEVE = (0.20, 0.10, 0.07)
 
 
-def rods(hand: Hand) -> list[tuple[Points, Points, float, float, tuple[float, float, float]]]:
+def rods(hand: Hand) -> list[Rod]:
     """Return the hand's rods: start, end (world), radius at start and end in mm, colour."""
     turn = math.radians(hand.from_deg)
     back = np.array([math.cos(turn), math.sin(turn), 0.0])
@@ -47,21 +49,41 @@ def draw(lens: Lens, hand: Hand, level: float) -> Layer | None:
     if region.empty:
         return None
     layer = Layer(lens, region)
-    map_x, map_y = straight_map(lens)
-    x, y = region.of(map_x), region.of(map_y)
-    for start, end, thick_start, thick_end, colour in parts:
-        ends = np.stack([start, end])
-        flat = lens.straight(ends).astype(np.float32)
-        scale = (lens.focal_px / np.maximum(lens.depth_mm(ends), 150)).astype(np.float32)
-        radius = np.array([thick_start, thick_end], np.float32) * scale
-        along = flat[1] - flat[0]
-        share = ((x - flat[0, 0]) * along[0] + (y - flat[0, 1]) * along[1]) / np.float32(max(float(along @ along), 1.0))
-        np.clip(share, 0.0, 1.0, out=share)
-        size = radius[0] + (radius[1] - radius[0]) * share
-        away = np.hypot(x - flat[0, 0] - along[0] * share, y - flat[0, 1] - along[1] * share)
-        cover = np.clip((size - away) / np.float32(2.5 * spread_px(lens)) + np.float32(0.5), 0, 1)
-        shade = np.sqrt(np.clip(1 - (away / size) ** 2, 0.0, 1.0)) * np.float32(0.65 * level) + np.float32(0.3 * level)
-        layer.light *= 1 - cover[:, :, None]
-        layer.light += (cover * shade)[:, :, None] * np.array(colour, np.float32)
-        layer.cover += cover * (1 - layer.cover)
+    for rod in parts:
+        _draw_rod(layer, lens, rod, level)
     return layer
+
+
+def _draw_rod(layer: Layer, lens: Lens, rod: Rod, level: float) -> None:
+    """Put a rod over what the layer has: round in shade, soft at its rim, half a ball at both ends."""
+    start, end, thick_start, thick_end, colour = rod
+    ends = np.stack([start, end])
+    flat = lens.straight(ends)
+    radius = np.array([thick_start, thick_end]) * lens.focal_px / np.maximum(lens.depth_mm(ends), 150)
+    x0, y0 = (float(place) for place in flat[0])
+    along_x, along_y = (float(step) for step in flat[1] - flat[0])
+    square = max(along_x**2 + along_y**2, 1.0)
+    soft = 1 / (2.5 * spread_px(lens))
+    map_x, map_y = straight_map(lens)
+    for part in strips(_outline(lens.pixels(ends), radius), layer.region):
+        x, y = part.of(map_x), part.of(map_y)
+        share = cv2.addWeighted(x, along_x / square, y, along_y / square, -(x0 * along_x + y0 * along_y) / square)
+        share = np.clip(share, 0.0, 1.0)
+        size = radius[0] + (radius[1] - radius[0]) * share
+        away = cv2.magnitude(cv2.addWeighted(x, 1.0, share, -along_x, -x0),
+                             cv2.addWeighted(y, 1.0, share, -along_y, -y0))
+        cover = np.clip((size - away) * soft + 0.5, 0.0, 1.0)
+        shade = np.sqrt(np.clip(1 - (away / size) ** 2, 0.0, 1.0)) * (0.65 * level) + 0.3 * level
+        light = part.within(layer.region, layer.light)
+        light *= cv2.merge([1 - cover] * 3)
+        lit = cover * shade
+        light += cv2.merge([lit * part_of for part_of in colour])
+        of_cover = part.within(layer.region, layer.cover)
+        of_cover += cover * (1 - of_cover)
+
+
+def _outline(ends: Points, radius: Points) -> Points:
+    """The corners of the upright rectangles round a rod's ends, as the convex outline of both."""
+    reach = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
+    corners = np.concatenate([end + size * reach for end, size in zip(ends, radius * 1.05, strict=True)])
+    return np.asarray(cv2.convexHull(corners.astype(np.float32)), np.float64).reshape(-1, 2)

@@ -51,19 +51,11 @@ class Lens:
 
     def rotation(self) -> Floats:
         """Return the 3 x 3 rotation from world to camera."""
-        forward = np.asarray(self.aim_mm) - self.eye()
-        forward /= np.linalg.norm(forward)
-        right = np.cross(forward, (0.0, 0.0, 1.0))
-        right /= np.linalg.norm(right)
-        down = np.cross(forward, right)
-        roll = math.radians(self.roll_deg)
-        level = np.stack([right, down, forward])
-        turn = np.array([[math.cos(roll), -math.sin(roll), 0], [math.sin(roll), math.cos(roll), 0], [0, 0, 1]])
-        return np.asarray(turn @ level)
+        return _pose(self)[0]
 
     def translation(self) -> Floats:
         """Return t of x_cam = R x_world + t, millimetres."""
-        return np.asarray(-self.rotation() @ self.eye())
+        return _pose(self)[1]
 
     def matrix(self) -> Floats:
         """Return the 3 x 3 camera matrix in pixels."""
@@ -98,6 +90,21 @@ class Lens:
         return np.asarray(world @ self.rotation()[2] + self.translation()[2])
 
 
+@lru_cache(maxsize=16)
+def _pose(lens: Lens) -> tuple[Floats, Floats]:
+    """Rotation and translation; asked for a hundred times a picture."""
+    forward = np.asarray(lens.aim_mm) - lens.eye()
+    forward /= np.linalg.norm(forward)
+    right = np.cross(forward, (0.0, 0.0, 1.0))
+    right /= np.linalg.norm(right)
+    down = np.cross(forward, right)
+    roll = math.radians(lens.roll_deg)
+    level = np.stack([right, down, forward])
+    turn = np.array([[math.cos(roll), -math.sin(roll), 0], [math.sin(roll), math.cos(roll), 0], [0, 0, 1]])
+    rotation = np.asarray(turn @ level)
+    return rotation, np.asarray(-rotation @ lens.eye())
+
+
 def bend(x: Floats, y: Floats, distortion: tuple[float, float, float, float]) -> tuple[Floats, Floats]:
     """Return normalised coordinates after Brown's distortion (D. C. Brown 1971; the same terms as OpenCV's)."""
     k1, k2, p1, p2 = distortion
@@ -110,7 +117,25 @@ def bend(x: Floats, y: Floats, distortion: tuple[float, float, float, float]) ->
 @lru_cache(maxsize=4)
 def straight_map(lens: Lens) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return, for each pixel of the picture, the undistorted pinhole pixel that it looks at (x map, y map)."""
-    columns, rows = np.meshgrid(np.arange(lens.width_px, dtype=np.float64), np.arange(lens.height_px, dtype=np.float64))
+    return _unbent(lens, np.arange(lens.width_px, dtype=np.float64), np.arange(lens.height_px, dtype=np.float64))
+
+
+# A coarse map has so many points beyond each side of the picture, so that it can be enlarged up to its edges.
+BEYOND = 2
+
+
+@lru_cache(maxsize=4)
+def coarse_map(lens: Lens, step_px: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return `straight_map` at the middle of each square of `step_px` pixels, and of `BEYOND` squares around."""
+    def middles(size_px: int) -> Floats:
+        return (np.arange(-BEYOND, -(-size_px // step_px) + BEYOND) + 0.5) * step_px - 0.5
+
+    return _unbent(lens, middles(lens.width_px), middles(lens.height_px))
+
+
+def _unbent(lens: Lens, across: Floats, down: Floats) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Brown's distortion undone by fixed-point iteration, on a grid of pixels."""
+    columns, rows = np.meshgrid(across, down)
     bent_x = (columns - lens.centre_px[0]) / lens.focal_px
     bent_y = (rows - lens.centre_px[1]) / lens.focal_px
     x, y = bent_x.copy(), bent_y.copy()

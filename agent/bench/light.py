@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 LAMP_DISTANCE_MM = 2000.0
 SHADOW_MM_PX = 2.0
+# A smaller change of the light is less than half a grey level.
+UNSEEN = 1 / 300
 # Skylight of a hall is a little bluer than its lamps, so a shadow is not only darker.
 AMBIENT_TINT = np.array((1.06, 1.0, 0.95))
 
@@ -78,22 +80,37 @@ def shadow(light: Light, outline: Points, foot: Points, colour: tuple[float, flo
         single[:] = 0
         cv2.fillConvexPoly(single, texel(hull.astype(np.float64)), 1, cv2.LINE_8, 4)
         dark += single
-    dark = np.asarray(cv2.GaussianBlur(dark / len(lamps), (0, 0), 2.0), np.float32)
+    dark = np.asarray(cv2.GaussianBlur(dark / np.float32(len(lamps)), (0, 0), 2.0), np.float32)
     touched = np.full((count, count), 1, np.uint8)
     cv2.fillConvexPoly(touched, texel(cv2.convexHull(foot.astype(np.float32)).reshape(-1, 2).astype(np.float64)), 0,
                        cv2.LINE_8, 4)
-    away_mm = np.asarray(cv2.distanceTransform(touched, cv2.DIST_L2, 5)) * SHADOW_MM_PX
+    away_mm = np.asarray(cv2.distanceTransform(touched, cv2.DIST_L2, 5)) * np.float32(SHADOW_MM_PX)
     tall = max(20.0, float(outline[:, 2].max()))
-    hidden = 0.30 * np.exp(-away_mm / 7.0) + 0.38 * np.exp(-away_mm / (0.35 * tall))
+    hidden = np.float32(0.30) * _fading(away_mm, 7.0) + np.float32(0.38) * _fading(away_mm, 0.35 * tall)
     direct = direct_share(light, np.array([0.0, 0.0, 1.0]))
-    bounce = 0.10 * np.exp(-away_mm / 45.0)
-    sky = light.ambient * (1 - hidden)
+    bounce = np.float32(0.10) * _fading(away_mm, 45.0)
     level = light.ambient * AMBIENT_TINT + direct
-    ratio = (sky[:, :, None] * AMBIENT_TINT + (direct * (1 - dark))[:, :, None]
-             + bounce[:, :, None] * np.array(colour)) / level
-    edge = np.minimum.reduce([np.minimum(np.arange(count), np.arange(count)[::-1]) / (60.0 / SHADOW_MM_PX)])
-    fade = np.clip(np.minimum(edge[:, None], edge[None, :]), 0, 1)[:, :, None]
-    ratio = 1 + (ratio - 1) * fade
-    low, high = origin, origin + count * SHADOW_MM_PX
+    rim = np.minimum(np.arange(count), np.arange(count)[::-1]) / np.float32(60.0 / SHADOW_MM_PX)
+    fade = np.clip(np.minimum(rim[:, None], rim[None, :]), 0, 1).astype(np.float32)
+    # Only what the object changes: less sky, less lamp, and its own colour shining back.
+    change = [fade * (bounce * np.float32(own / all_) - hidden * np.float32(light.ambient * tint / all_)
+                      - dark * np.float32(direct / all_))
+              for tint, own, all_ in zip(AMBIENT_TINT, colour, level, strict=True)]
+    ratio = cv2.merge(change) + np.float32(1)
+    rows, columns = _extent(np.abs(change[1]) > UNSEEN)
+    low = origin + np.array([columns.start, count - rows.stop]) * SHADOW_MM_PX
+    high = origin + np.array([columns.stop, count - rows.start]) * SHADOW_MM_PX
     corners = np.array([[low[0], low[1], 0], [high[0], low[1], 0], [high[0], high[1], 0], [low[0], high[1], 0]])
-    return ratio.astype(np.float32), corners
+    return np.ascontiguousarray(ratio[rows, columns], np.float32), corners
+
+
+def _fading(away_mm: Floats, reach_mm: float) -> Floats:
+    return np.asarray(cv2.exp(away_mm * np.float32(-1 / reach_mm)), np.float32)
+
+
+def _extent(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Rows and columns that hold all that is set, at least two of each."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    if not rows.size:
+        return slice(0, 2), slice(0, 2)
+    return slice(int(rows[0]), int(rows[-1]) + 2), slice(int(columns[0]), int(columns[-1]) + 2)

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from agent.bench.lens import Lens, straight_map
+from agent.bench.lens import BEYOND, Lens, coarse_map, straight_map
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float32]
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
 
 # A square pixel has the spread of a Gaussian of 1/sqrt(12) pixel.
 PIXEL_SPREAD_PX = 0.289
+# Things are drawn so many rows at a time, each time as wide as they are there: what is worked on stays in the cache.
+STRIP_ROWS = 64
+# What a straight side in the world may bow in the picture between its corners, and how far its soft edge reaches.
+BOW_PX = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,11 @@ class Region:
         """Return this part of a whole picture, as a view."""
         return picture[self.top:self.bottom, self.left:self.right]
 
+    def within(self, outer: Region, picture: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return this part of a picture that shows `outer` alone, as a view."""
+        top, left = self.top - outer.top, self.left - outer.left
+        return picture[top:top + self.bottom - self.top, left:left + self.right - self.left]
+
 
 class Layer:
     """What one object adds to a part of the picture: light, and how much of each pixel it covers."""
@@ -76,28 +87,23 @@ class Layer:
         straight = self.lens.straight(corners)
         if area_px(straight) <= 0:
             return
-        part = clip(Region.around(self.lens.pixels(corners), self.lens), self.region)
-        if part.empty:
-            return
         map_x, map_y = straight_map(self.lens)
-        cover = soft_inside(part.of(map_x), part.of(map_y), straight, spread_px(self.lens))
-        colour = sampled(self.lens, part, straight, texture)
-        if colour.ndim == 2:
-            colour = _three(colour)
-        colour = np.asarray(cv2.multiply(colour, np.array((*gain, 1.0))), np.float32)
-        top, left = part.top - self.region.top, part.left - self.region.left
-        rows, columns = slice(top, top + cover.shape[0]), slice(left, left + cover.shape[1])
-        light = self.light[rows, columns]
-        light += cv2.multiply(colour, _three(cover))
-        self.cover[rows, columns] += cover
+        turn, spread = _texel_turn(straight, texture), spread_px(self.lens)
+        lit = texture if texture.ndim == 2 else np.asarray(cv2.multiply(texture, np.array((*gain, 1.0))), np.float32)
+        for part in strips(self.lens.pixels(corners), self.region):
+            x, y = part.of(map_x), part.of(map_y)
+            cover = soft_inside(x, y, straight, spread)
+            seen = _looked_up(lit, turn, x, y)
+            light = part.within(self.region, self.light)
+            light += (cv2.multiply(seen, _three(cover)) if seen.ndim == 3
+                      else cv2.merge([cv2.multiply(seen, cover, scale=share) for share in gain]))
+            of_cover = part.within(self.region, self.cover)
+            of_cover += cover
 
     def over(self, canvas: Floats, canvas_region: Region) -> None:
         """Put this layer over a part of the picture, in place."""
-        top, left = self.region.top - canvas_region.top, self.region.left - canvas_region.left
-        height, width = self.cover.shape
-        below = canvas[top:top + height, left:left + width]
-        rest = np.clip(1.0 - self.cover, 0.0, 1.0)
-        below *= _three(rest)
+        below = self.region.within(canvas_region, canvas)
+        below *= _three(np.clip(1.0 - self.cover, 0.0, 1.0))
         below += self.light
 
 
@@ -106,16 +112,58 @@ def _three(channel: Floats) -> Floats:
     return np.asarray(cv2.merge([channel, channel, channel]), np.float32)
 
 
-def sampled(lens: Lens, part: Region, straight: Points, texture: Floats) -> Floats:
-    """Return a texture as the pixels of a region see it; `straight` are its corners in the undistorted picture."""
-    map_x, map_y = straight_map(lens)
-    x, y = part.of(map_x), part.of(map_y)
+def _texel_turn(straight: Points, texture: Floats) -> Points:
+    """The homography from the undistorted picture, where the corners are `straight`, to the texture's texels."""
     height, width = texture.shape[:2]
     inside = np.array([[-0.5, height - 0.5], [width - 0.5, height - 0.5], [width - 0.5, -0.5], [-0.5, -0.5]])
-    turn = cv2.getPerspectiveTransform(straight.astype(np.float32), inside.astype(np.float32))
+    return np.asarray(cv2.getPerspectiveTransform(straight.astype(np.float32), inside.astype(np.float32)))
+
+
+def _looked_up(texture: Floats, turn: Points, x: Floats, y: Floats) -> Floats:
+    """The texture as seen by pixels whose undistorted places are x and y."""
     rows = [cv2.addWeighted(x, float(row[0]), y, float(row[1]), float(row[2])) for row in turn]
     u, v = cv2.divide(rows[0], rows[2]), cv2.divide(rows[1], rows[2])
     return np.asarray(cv2.remap(texture, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), dtype=np.float32)
+
+
+def smooth(lens: Lens, part: Region, straight: Points, texture: Floats, step_px: int) -> Floats:
+    """Return a texture without detail as the pixels of a region see it: looked up every `step_px` pixels, enlarged.
+
+    `straight` are its corners in the undistorted picture.
+    """
+    wide = slice(part.left // step_px - 1 + BEYOND, -(-part.right // step_px) + 1 + BEYOND)
+    high = slice(part.top // step_px - 1 + BEYOND, -(-part.bottom // step_px) + 1 + BEYOND)
+    x, y = (np.ascontiguousarray(grid[high, wide]) for grid in coarse_map(lens, step_px))
+    seen = _looked_up(texture, _texel_turn(straight, texture), x, y)
+    large = cv2.resize(seen, (x.shape[1] * step_px, x.shape[0] * step_px), interpolation=cv2.INTER_LINEAR)
+    left, top = part.left - (part.left // step_px - 1) * step_px, part.top - (part.top // step_px - 1) * step_px
+    return np.asarray(large[top:top + part.bottom - part.top, left:left + part.right - part.left], np.float32)
+
+
+def strips(outline: Points, region: Region) -> Iterator[Region]:
+    """Yield the parts of a region that a convex outline (n x 2 pixels) can touch, a few rows each."""
+    low, high = int(np.floor(outline[:, 1].min())) - BOW_PX, int(np.ceil(outline[:, 1].max())) + BOW_PX + 1
+    if high - low <= STRIP_ROWS:
+        left, right = int(np.floor(outline[:, 0].min())) - BOW_PX, int(np.ceil(outline[:, 0].max())) + BOW_PX + 1
+        whole = clip(Region(left, low, right, high), region)
+        if not whole.empty:
+            yield whole
+        return
+    starts, ends = outline, np.roll(outline, -1, axis=0)
+    for top in range(max(low, region.top), min(high, region.bottom), STRIP_ROWS):
+        bottom = min(top + STRIP_ROWS, high, region.bottom)
+        rise = ends[:, 1] - starts[:, 1]
+        rise = np.where(np.abs(rise) < 1e-9, 1e-9, rise)
+        # Where each side enters and leaves these rows, as a share of its length; a side outside of them has no share.
+        shares = np.sort((np.array([[top - BOW_PX], [bottom + BOW_PX]]) - starts[:, 1]) / rise, axis=0)
+        first, last = np.maximum(shares[0], 0.0), np.minimum(shares[1], 1.0)
+        within = first <= last
+        if not within.any():
+            continue
+        x = np.concatenate([(starts[:, 0] + share * (ends[:, 0] - starts[:, 0]))[within] for share in (first, last)])
+        part = clip(Region(int(np.floor(x.min())) - BOW_PX, top, int(np.ceil(x.max())) + BOW_PX + 1, bottom), region)
+        if not part.empty:
+            yield part
 
 
 def clip(inner: Region, outer: Region) -> Region:

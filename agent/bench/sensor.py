@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 LEVELS = 4096
 SPARE_PX = 64
+ROWS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,11 @@ def _gamma() -> Picture:
 
 def developed(light: NDArray[np.float32]) -> Picture:
     """Return linear light (1.0 is full scale) as 8-bit sRGB; what is brighter than full scale clips."""
-    index = cv2.multiply(light, np.full(4, LEVELS - 1.0), dtype=cv2.CV_16U)
-    return np.asarray(_gamma()[np.minimum(index, LEVELS - 1)])
+    picture = np.empty(light.shape, np.uint8)
+    for top in range(0, len(light), ROWS):  # a few rows at a time stay in the cache
+        index = cv2.multiply(light[top:top + ROWS], np.full(4, LEVELS - 1.0), dtype=cv2.CV_16U)
+        np.take(_gamma(), index, mode="clip", out=picture[top:top + ROWS])
+    return picture
 
 
 @lru_cache(maxsize=4)

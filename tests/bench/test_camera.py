@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import zxingcpp
 
-from agent.bench.camera import LENS, corners_px, in_view, jpeg, render
+from agent.bench.camera import LENS, _clean, _with_papers, _with_solids, corners_px, in_view, jpeg, render
 from agent.bench.scene import Box, Hand, Light, Scene, Sticker
 from agent.bench.surface import linear
 
@@ -89,6 +89,19 @@ def test_light_and_hand_change_the_picture() -> None:
     hand = render(Scene(Box(200, 150, 80), hand=Hand(0, 0, 90)), 1)
     assert dim.mean() < 0.85 * plain.mean()
     assert np.mean(cv2.absdiff(hand, plain).max(axis=2) > 40) > 0.03
+
+
+def test_a_picture_does_not_depend_on_what_was_drawn_before_it() -> None:
+    """Only what changed is drawn anew; a hand that comes and goes leaves nothing behind."""
+    box, other = Box(230, 170, 110, yaw_deg=8), Box(180, 140, 60, x_mm=-40)
+    label = Sticker(proof_mark("A"))
+    scenes = [Scene(box), Scene(box, (label,), hand=Hand(0, -40, 125)), Scene(box, (label,)), Scene(other), Scene(),
+              Scene(box, (label, Sticker(proof_mark("B"), "shown"))), Scene(box)]
+    one_after_another = [render(scene, 1) for scene in scenes]
+    for scene, picture in reversed(list(zip(scenes, one_after_another, strict=True))):
+        for cache in (_clean, _with_papers, _with_solids):
+            cache.cache_clear()
+        assert (render(scene, 1) == picture).all()
 
 
 def test_a_standing_box_costs_little_more_than_its_noise_and_its_jpeg() -> None:
