@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -50,10 +49,8 @@ def test_boxes_are_packed_and_a_kill_in_mid_label_loses_and_doubles_nothing(shif
     assert (found.lost, found.doubled, found.wrong) == ([], [], [])
     assert (found.packed, found.in_doubt) == (2, 1)
 
-    began_s = time.monotonic()
     shift.agent.send_signal(signal.SIGTERM)
-    assert shift.agent.wait(5) == 0
-    assert time.monotonic() - began_s < 2.0
+    assert shift.agent.wait(30) == 0, "how long it takes is measured by the footprint campaign"
     with pytest.raises(LocalError, match="No station runs"):
         Station(shift.root / "packbench.sock")
 

@@ -1,4 +1,5 @@
-"""What the agent costs: `python -m tests.campaigns.footprint`. Start-up, idle CPU, memory, and how soon a label starts.
+"""What the agent costs: `python -m tests.campaigns.footprint`. Start-up, idle CPU, memory, how soon a label
+starts and the agent stops.
 
 The figures are for the machine it runs on; a Pi 4 core is about five times slower than a current x86 core.
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -60,6 +62,10 @@ def station(root: Path, *, camera: bool, idle_s: float) -> dict[str, float]:
         time.sleep(idle_s)
         found["idle_cpu_percent"] = 100 * (cpu_s(pid) - used_s) / (time.monotonic() - began_s)
         found["rss_mb"], found["peak_mb"] = rss_mb(pid), peak_mb(pid)
+        began_s = time.monotonic()
+        demo.agent.send_signal(signal.SIGTERM)
+        demo.agent.wait(30)
+        found["stop_s"] = time.monotonic() - began_s
         return found
     finally:
         demo.close()
@@ -92,6 +98,7 @@ def main() -> None:
         ("idle at 80 samples/s, of one core", f"{seen['idle_cpu_percent']:.1f} %", "5 %"),
         ("idle memory after a box, with camera", f"{seen['rss_mb']:.0f} MB", "120 MB"),
         ("idle memory without a camera", f"{blind['rss_mb']:.0f} MB", "60 MB"),
+        ("stopped after SIGTERM, with camera", f"{seen['stop_s']:.2f} s", "2 s"),
         ("most memory ever", f"{seen['peak_mb']:.0f} MB", "220 MB"),
     ]
     for what, value, most in rows:

@@ -81,7 +81,7 @@ def test_the_printer_is_found_and_the_page_comes_out(
 def test_a_pulled_cable_leaves_the_page_in_doubt_and_the_printer_is_found_again(
     desk: Desk, tmp_path: Path
 ) -> None:
-    job = raster.encode(Image.new("1", (696, 3000), 1), model="QL-820NWB", media="62")
+    job = raster.encode(Image.new("1", (696, 5000), 1), model="QL-820NWB", media="62")
     while_printing(desk.bench, (0.0, desk.bench.unplug))
     (end,) = desk.driver.print_page(job)
     assert isinstance(end, InDoubt)

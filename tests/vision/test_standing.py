@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 BOX = Box(230, 170, 110, 0, 0, 12, "kraft")
 SIX = (0.0, 0.0, float(np.radians(12)), 230.0, 170.0, 110.0)
-LOOK_S = 20.0
+LOOK_S = 120.0
 
 
 @cache
