@@ -16,7 +16,8 @@ from agent.devices.bench_frames import BenchFacts, facts_of
 from agent.scale import Instrument, LoadCell, open_weighing
 from agent.scale_worker import ScaleWorker
 from agent.station.events import ButtonPressed, DeviceFailed
-from agent.station.pages import PAGE_MM, printer_of, printers
+from agent.station.pages import printer_of, printers
+from agent.station.rolls import page_mm
 from agent.warmth import WarmthLog
 from agent.workers import PrinterWorker, ScannerWorker, VisionWorker, Worker
 from firmware_config.calibration import ScaleCalibration
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from agent.devices.scanner import SerialScanner, WedgeScanner
     from agent.devices.test_page import TestPage
     from agent.papers.from_job import PageOrder
+    from agent.papers.page import PaperWarning
     from agent.station.events import Event
     from agent.station.values import Print, Role
     from agent.station.view import Look
@@ -61,7 +63,7 @@ class Devices:
         self._printers = {
             name: PrinterWorker(name, clock, post, partial(_open_printer, one, settings, clock),
                                 partial(_render, one, CartonBook(Path(settings.directory) / "catalogue.json")),
-                                Path(settings.directory) / f"roll-{name}.json")
+                                one.media, Path(settings.directory) / f"roll-{name}.json")
             for name, one in zip(printers(settings), settings.printer, strict=False)
         }
         self._scanners = [
@@ -95,7 +97,7 @@ class Devices:
             roll = book.rolls.get(book.media)
             if roll is not None:
                 found[name] = {"media": book.media, "left_mm": round(roll.left_mm), "known": roll.known,
-                               "labels_left": roll.labels_left(PAGE_MM["label"])}
+                               "labels_left": roll.labels_left(page_mm("label", book.media))}
         return found
 
     def start(self) -> None:
@@ -334,11 +336,12 @@ def _open_printer(one: PrinterSettings, settings: Settings, clock: Clock, beat: 
         case "tcp":
             from agent.devices.tcp9100 import TcpPrinter
 
-            return TcpPrinter(one.host, one.port, model=one.model, clock=clock.now_s, limits=limits, beat=beat)
+            return TcpPrinter(one.host, one.port, model=one.model, snmp_port=one.snmp_port or None,
+                              community=one.community, clock=clock.now_s, limits=limits, beat=beat)
         case "usb":
             from agent.devices.usblp import UsbPrinter
 
-            return UsbPrinter(one.path, model=one.model, clock=clock.now_s, limits=limits, beat=beat)
+            return UsbPrinter(one.path, model=one.model, serial=one.serial, clock=clock.now_s, limits=limits, beat=beat)
         case "png":
             from agent.devices.png_printer import PngPrinter
 
@@ -364,8 +367,13 @@ def _with_packing(order: PageOrder, book: CartonBook) -> PageOrder:
     return replace(order, packing=Packing(title, words(first), picture))
 
 
-def _render(one: PrinterSettings, book: CartonBook, order: PageOrder | TestPage) -> list[bytes]:
-    """Return the raster of each sheet of a page. Raises PaperError for what can't be set or does not read back."""
+def _render(
+    one: PrinterSettings, book: CartonBook, order: PageOrder | TestPage
+) -> tuple[list[bytes], tuple[PaperWarning, ...]]:
+    """Return the raster of each sheet of a page, and what was left out or changed on them.
+
+    Raises PaperError for what can't be set or does not read back.
+    """
     from agent.devices import raster
     from agent.devices.test_page import TestPage, picture
     from agent.papers.from_job import paper_of
@@ -375,7 +383,7 @@ def _render(one: PrinterSettings, book: CartonBook, order: PageOrder | TestPage)
     if not isinstance(order, TestPage) and order.page.role == "slip":
         order = _with_packing(order, book)
     if isinstance(order, TestPage):
-        return [raster.encode(picture(one.model, one.media, "test"), model=one.model, media=one.media)]
+        return [raster.encode(picture(one.model, one.media, "test"), model=one.model, media=one.media)], ()
     paper = paper_of(order, media(one.media))
     verify(paper)
-    return [raster.encode(page.image, model=one.model, media=one.media) for page in paper.pages]
+    return [raster.encode(page.image, model=one.model, media=one.media) for page in paper.pages], paper.warnings

@@ -24,6 +24,7 @@ from agent.station.events import (
     PageNotPrinted,
     PagePrinted,
     PageRefused,
+    PageWarned,
     RollSeen,
     ScanLost,
 )
@@ -34,9 +35,11 @@ if TYPE_CHECKING:
 
     from agent.clock import Clock
     from agent.devices import Camera, Printer, PrinterStatus
+    from agent.devices.ql_words import Problem
     from agent.devices.scanner import SerialScanner, WedgeScanner
     from agent.devices.test_page import TestPage
     from agent.papers.from_job import PageOrder
+    from agent.papers.page import PaperWarning
     from agent.station.view import Look
     from agent.vision.sizing import Picture, Sizing
     from agent.vision.standing import Standing
@@ -278,9 +281,11 @@ class PrinterWorker(Worker):
 
     def __init__(self, device: str, clock: Clock, post: Callable[[Event], None],
                  open_printer: Callable[[Callable[[], None]], Printer],
-                 render: Callable[[PageOrder | TestPage], list[bytes]], roll_file: Path) -> None:
+                 render: Callable[[PageOrder | TestPage], tuple[list[bytes], tuple[PaperWarning, ...]]], media: str,
+                 roll_file: Path) -> None:
         super().__init__(device, clock, post)
         self._open_printer, self._render, self._roll_file = open_printer, render, roll_file
+        self._media = media
         self._orders: queue.SimpleQueue[PageOrder | TestPage] = queue.SimpleQueue()
         self.status: PrinterStatus | None = None
         self.rolls = _roll_book(roll_file)
@@ -332,18 +337,28 @@ class PrinterWorker(Worker):
             self._tell_roll()
         if self.status.code:
             self.broke(self.status.code, self.status.hint)
+        elif self.status.media and (wrong := self._wrong_roll(self.status.media)):
+            self.broke(wrong.code, wrong.hint)
         else:
             self.works()
+
+    def _wrong_roll(self, there: str) -> Problem | None:
+        from agent.devices.ql_words import wrong_roll
+
+        return wrong_roll(there, self._media)
 
     def _print(self, printer: Printer, order: PageOrder | TestPage) -> None:
         from agent.papers.page import PaperError
 
         number = order.page.no
         try:
-            pages = self._render(order)
+            pages, warnings = self._render(order)
         except PaperError as error:
             self._post(PageRefused(at_ms=self._clock.now_ms(), print_no=number, code=error.code, detail=error.detail))
             return
+        if warnings:
+            self._post(PageWarned(at_ms=self._clock.now_ms(), print_no=number, code=warnings[0].code,
+                                  detail=" ".join(warning.detail for warning in warnings)))
         for nth, raster in enumerate(pages):
             if not self._one(printer, number, raster, first=nth == 0):
                 return

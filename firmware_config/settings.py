@@ -117,7 +117,10 @@ class Printer(Section, frozen=True, kw_only=True):
     media: str = "62"
     host: str = ""
     port: Port = 9100
+    snmp_port: Annotated[int, Meta(ge=0, le=65_535)] = 161
+    community: Annotated[str, Meta(min_length=1, max_length=64)] = "public"
     path: str = ""
+    serial: Annotated[str, Meta(max_length=64)] = ""
     doubt_after_s: Annotated[float, Meta(ge=5, le=600)] = 30.0
 
 

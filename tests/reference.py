@@ -42,6 +42,7 @@ WORDS = {
     "print.packer-has-it": ("the packer said that the page in doubt came out", ""),
     "print.packer-wants-new": ("the packer asked for the page again", ""),
     "print.seen": ("the camera saw the page in doubt on its box", ""),
+    "printer.roll-short": ("the roll ends before the papers that wait for it do", "Have a new roll ready."),
     "scale.debris": ("something small lies on the platform since the last box", "Clear the platform."),
     "scale.left-on": ("something stands on the platform for longer than a box does", "Take it off."),
     "scale.zero-limit": ("zero has drifted as far as it may be followed", "Run `packbench check scale`."),

@@ -54,6 +54,7 @@ class QlEngine:
         self.cover_discards = model.startswith("QL-11")
         self.cover_hides_media = not model.startswith("QL-11")
         self.pages_printed = 0
+        self.taken_bytes = 0
         self._errors: set[str] = set()
         self._latched = False
         self._reader = raster.Reader()
@@ -142,6 +143,7 @@ class QlEngine:
 
     def take(self, piece: bytes) -> None:
         """Take bytes from the wire."""
+        self.taken_bytes += len(piece)
         if not self.power or self.swallow:
             return
         if self._deaf:

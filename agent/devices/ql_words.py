@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.devices import ql_status
-from agent.devices.ql_media import media_name, model_named
+from agent.devices.ql_media import is_label, label_named, media_name, model_named
 
 if TYPE_CHECKING:
     from agent.devices.ql_status import Status
@@ -101,6 +101,18 @@ def media_conflict(status: Status, header: Header, *, two_color: bool) -> Proble
         return Problem("printer.wrong-media", f"a {there} roll is in, this label is made for a {wanted} one. Change "
                        "the roll, or set the printer's media to the roll that is in.", holds=True)  # fmt: skip
     return None
+
+
+def wrong_roll(there: str, wanted: str) -> Problem | None:
+    """What is wrong with the roll of this name for papers made for another, in words; None when they are one kind.
+
+    An old printer that can't tell a black/red roll calls it a black one; the page's own preflight knows more.
+    """
+    if there == wanted or (is_label(there) and label_named(there).tape_size == label_named(wanted).tape_size
+                           and not there.endswith("red")):
+        return None
+    return Problem("printer.wrong-media", f"{roll_words(there)} is in, the papers here need {roll_words(wanted)}. "
+                   "Change the roll, or set the printer's media to it.")  # fmt: skip
 
 
 def roll_words(media: str) -> str:

@@ -22,6 +22,7 @@ from agent.papers.slip import slip
 from agent.papers.waiting import waiting
 from agent.station import values
 from agent.station.parcels import WAITING_SLIP
+from agent.station.rolls import fits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,6 +65,9 @@ def paper_of(order: PageOrder, media: Media) -> Paper:
     paper = next((one for one in order.papers if one.id == order.page.paper), None)
     if paper is None:
         raise PaperError("paper.unknown", f"the job has no paper {order.page.paper!r}.", "Send the job again.")
+    if not fits(paper.media, media.name):
+        raise PaperError("paper.media-mismatch", f"{paper.id} needs {paper.media}; the roll here is {media.name}.",
+                         f"Load {paper.media}, or send the job to a station that has it.")
     if paper.file is not UNSET:
         return _ready(order, paper.file, media)
     language = order.job.lang if paper.lang is UNSET else paper.lang

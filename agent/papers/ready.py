@@ -35,6 +35,8 @@ _NARROWEST_DOTS, _WORST_ERROR = 2.5, 0.25
 _WORDS = {
     "paper.printing-forbidden": "the PDF's owner forbids printing; it is a shipping label, so it was printed.",
     "paper.grey-lost": "light grey print became white.",
+    "paper.no-room-for-mark": "the label fills its roll: the camera must read its own bars, or the packer scans it. "
+    "An endless roll, or 20 mm blank below, leaves room for the proof mark.",
 }
 
 
@@ -43,7 +45,7 @@ class Expect:
     """What the sender knows of a file: texts that its codes must hold, its resolution, its page (from 1).
 
     `crop_mm` is left, top, width, height of the label on a larger page. The proof mark `mark` is added where the page
-    has blank room for it: always on endless media.
+    has blank room for it: always on endless media; a page without it is warned of.
     """
 
     codes: tuple[str, ...] = ()
@@ -93,6 +95,8 @@ def ready_file(content: bytes, media: Media, expect: Expect | None = None, limit
         _refuse(*_NOT_PRINTED.get(kind, _NOT_PRINTED[""]))
     picture = enlarged(source, FACTORS[dpi])
     page = fitted(picture, media, expect.crop_mm, expect.mark)
+    if expect.mark and not page.codes:
+        notes.append("paper.no-room-for-mark")
     warnings = [PaperWarning(note, _WORDS[note]) for note in notes]
     warnings += _checked(picture if expect.crop_mm is None else None, page, expect)
     return Paper((page,), tuple(warnings))

@@ -157,6 +157,14 @@ class PagePrinted(Event, frozen=True, kw_only=True):
     print_no: int
 
 
+class PageWarned(Event, frozen=True, kw_only=True):
+    """Page `print_no` is on its way to the printer, and something that was wanted on it had to be left out."""
+
+    print_no: int
+    code: str
+    detail: str
+
+
 class PageNotPrinted(Event, frozen=True, kw_only=True):
     """Not one dot of page `print_no` came out; printing it again is safe."""
 

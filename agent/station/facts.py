@@ -119,7 +119,7 @@ class WrongLabel(Fact, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class PrintChanged(Fact, frozen=True, kw_only=True, omit_defaults=True):
-    """A page of paper is in doubt, or was settled."""
+    """A page of paper is in doubt, or was settled; `sending` with a code: it prints without what `detail` names."""
 
     kind = "print"
     type = "pack.print.state.1"
@@ -130,6 +130,7 @@ class PrintChanged(Fact, frozen=True, kw_only=True, omit_defaults=True):
     state: PrintState
     parcel: str = ""
     code: str = ""
+    detail: str = ""
 
     @property
     def key(self) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
-from agent.station import batches, pages, parcels, pool, rules
+from agent.station import batches, pages, parcels, pool, rolls, rules
 from agent.station.events import SaveJob, SavePapers
 from agent.station.facts import JobChanged
 
@@ -48,12 +48,16 @@ def _take(turn: Turn, job: Job, digest: str, number: int) -> None:
     turn.tell(JobChanged(job=job.job, rev=job.rev, state=state))
     if state != "open":
         return
+    code, detail = rolls.unfit(job, turn.config)
+    if code:
+        turn.tell(JobChanged(job=job.job, rev=job.rev, state=state, code=code, detail=detail))
     batch = {}
     if job.batch is not UNSET:
         batch = {"batch": job.batch.id, "seq": job.batch.seq}
         batches.arrived(turn, job.batch)
     for paper in rules.papers_of_role(job.papers, "slip", "other"):
-        pages.queue(turn, paper.role, job.job, job.rev, paper.id, **batch)
+        about_mm = rolls.slip_mm(job.items) if paper.role == "slip" else 0
+        pages.queue(turn, paper.role, job.job, job.rev, paper.id, about_mm=about_mm, **batch)
     if job.label_when == "before_packing" and rules.can_label_first(job):
         parcels.label_first(turn, job, number)
 

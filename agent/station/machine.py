@@ -36,6 +36,7 @@ from agent.station.events import (
     PageNotPrinted,
     PagePrinted,
     PageRefused,
+    PageWarned,
     PlatformCleared,
     PlatformTroubled,
     Record,
@@ -102,6 +103,8 @@ def step(state: State, event: Event, config: Settings) -> tuple[State, list[Reco
         case RollSeen():
             others = tuple(roll for roll in turn.state.rolls if roll.device != event.device)
             turn.state = replace(turn.state, rolls=(*others, Roll(event.device, event.left_mm, event.known)))
+        case PageWarned():
+            pages.warned(turn, event)
         case PagePrinted() | PageNotPrinted() | PageDoubtful() | PageRefused():
             _page(turn, event)
 
@@ -151,7 +154,7 @@ def _started(turn: Turn, event: AgentStarted) -> None:
         elif page.state == "sending":
             pages.doubtful(turn, page, "print.agent-stopped")
     for parcel in turn.state.parcels:
-        if parcel.state == "labelled":
+        if parcel.state == "labelled" and parcel.visit:  # else it was labelled first, and is not packed yet
             parcels.lifted(turn, parcel)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec.structs import replace
 
@@ -12,13 +12,14 @@ from agent.station.state import Broken, proof_mark
 from agent.station.values import Print
 
 if TYPE_CHECKING:
-    from agent.station.state import State, Turn
+    from agent.station.events import PageWarned
+    from agent.station.state import Turn
     from agent.station.values import Role
     from firmware_config.settings import Settings
 
 
-# What a page usually takes off the roll: a 62x100 label with its margin, a slip of some lines.
-PAGE_MM = {"label": 100, "slip": 130, "other": 130}
+# What was left out is told in so many characters at the most.
+LONGEST_DETAIL = 500
 
 
 def queue(turn: Turn, role: Role, job: str, rev: int, paper: str, **more: Any) -> Print:  # noqa: ANN401 (fields of Print)
@@ -56,6 +57,14 @@ def doubtful(turn: Turn, page: Print, code: str) -> None:
     _tell(turn, page)
 
 
+def warned(turn: Turn, event: PageWarned) -> None:
+    """The page is printed without something that was wanted on it: the OMS hears what."""
+    page = turn.state.page(event.print_no)
+    if page is not None and page.state == "sending":
+        turn.tell(PrintChanged(mark=page.mark, role=page.role, job=page.job, state=page.state, parcel=page.parcel,
+                               code=event.code, detail=event.detail[:LONGEST_DETAIL]))
+
+
 def refused(turn: Turn, page: Print, code: str) -> None:
     """The page can't be made at all."""
     turn.save_page(replace(page, state="not-printed", code=code, ended_ms=turn.state.now_ms))
@@ -80,7 +89,7 @@ def again(turn: Turn, page: Print, code: str) -> None:
     """Print a page anew: the first does not count any more, and the new one says that it is a copy."""
     void(turn, page, code)
     queue(turn, page.role, page.job, page.rev, page.paper, parcel=page.parcel, copy_of=page.no, batch=page.batch,
-          seq=page.seq, urgent=page.urgent)
+          seq=page.seq, urgent=page.urgent, about_mm=page.about_mm)
 
 
 def send_next(turn: Turn) -> None:
@@ -88,32 +97,32 @@ def send_next(turn: Turn) -> None:
     # A batch goes on only when each of its pages so far is in hand: its order is what the packer works by.
     waits = {batch.id for batch in turn.state.batches}
     waits |= {page.batch for page in turn.state.prints if page.state == "in-doubt" and page.batch}
-    for device in printers(turn.config):
+    for device, printer in zip(printers(turn.config), turn.config.printer, strict=False):
         mine = [page for page in turn.state.prints if printer_of(turn.config, page.role) == device]
         if turn.state.is_broken(device) or any(page.state == "sending" for page in mine):
             continue
         queued = [page for page in mine if page.state == "queued" and page.batch not in waits]
         if queued:
-            first = min(queued, key=lambda page: (not page.urgent, _first_of(page, queued), page.seq, page.no))
-            page = replace(first, state="sending", code="")
+            page = replace(in_order(queued, printer.role)[0], state="sending", code="")
             turn.save_page(page)
             turn.effects.append(SendPage(page))
 
 
-def roll_short_mm(turn_state: State, config: Settings) -> dict[str, tuple[int, int]]:
-    """Return (needed, left) millimetres of each printer whose waiting pages need more than its roll has left."""
-    short: dict[str, tuple[int, int]] = {}
-    for roll in turn_state.rolls:
-        needed_mm = sum(PAGE_MM[page.role] for page in turn_state.prints
-                        if page.state == "queued" and printer_of(config, page.role) == roll.device)
-        if needed_mm > roll.left_mm:
-            short[roll.device] = (needed_mm, roll.left_mm)
-    return short
+def in_order(queued: list[Print], roles: tuple[str, ...]) -> list[Print]:
+    """Return pages of one printer as they are printed. A batch is one piece, and so is a job; the oldest comes first.
+
+    Within a job the printer's roles say which half of the pair comes first, in the order that the settings name them:
+    a half that is printed anew keeps its place, though its number is younger.
+    """
+    oldest: dict[tuple[str, str], int] = {}
+    for page in queued:  # by their numbers
+        oldest.setdefault(_piece(page), page.no)
+    return sorted(queued, key=lambda page: (not page.urgent, oldest[_piece(page)], page.seq,
+                                            roles.index(_role_printing(page.role)), page.no))
 
 
-def _first_of(page: Print, queued: list[Print]) -> int:
-    """Return the number of the oldest page of this page's batch: a batch is printed as one piece."""
-    return min(other.no for other in queued if other.batch == page.batch) if page.batch else page.no
+def _piece(page: Print) -> tuple[str, str]:
+    return page.batch, "" if page.batch else page.job
 
 
 def printers(config: Settings) -> tuple[str, ...]:
@@ -124,9 +133,14 @@ def printers(config: Settings) -> tuple[str, ...]:
 
 def printer_of(config: Settings, role: Role) -> str:
     """Return the name of the printer for a role; empty where the station has none for it."""
-    wanted = "slip" if role == "other" else role
+    wanted = _role_printing(role)
     names = printers(config)
     return next((name for name, one in zip(names, config.printer, strict=True) if wanted in one.role), "")
+
+
+def _role_printing(role: Role) -> Literal["slip", "label"]:
+    """Return which role of a printer prints pages of this role."""
+    return "label" if role == "label" else "slip"
 
 
 def _tell(turn: Turn, page: Print) -> None:

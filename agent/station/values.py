@@ -236,7 +236,8 @@ class Parcel(Value, frozen=True, kw_only=True):
 class Print(Value, frozen=True, kw_only=True):
     """One page of the print ledger. `mark` is the proof mark on the paper, ten digits.
 
-    `urgent` pages belong to a box that was weighed; `seq` orders the pages of a `batch`.
+    `urgent` pages belong to a box that was weighed; `seq` orders the pages of a `batch`; `about_mm` is how much roll a
+    slip will take.
     """
 
     no: int
@@ -252,6 +253,7 @@ class Print(Value, frozen=True, kw_only=True):
     batch: str = ""
     seq: int = 0
     urgent: bool = False
+    about_mm: int = 0
     queued_ms: int = 0
     ended_ms: int = 0
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from agent.station import pages, parcels
+from agent.station import pages, parcels, rolls
 from agent.station.state import proof_mark
 
 if TYPE_CHECKING:
@@ -119,17 +119,22 @@ def _idle(state: State, config: Settings) -> View:
             f"Put {unproven[0].id} back on the scale, its label up.", "Its label was not seen on it yet.",
             "parcel.unproven", green=True, amber=True,
         )
+    for short in rolls.short(state, config).values():
+        return View(f"About {short.lasts_for} papers are left on the roll, {short.papers} are needed.",
+                    "Have a new roll ready; printing goes on by itself when it is in.", "printer.roll-short",
+                    green=True, amber=True)
     hint = _roll_words(state, config) or ("" if state.link_up else "The office can't be reached; work goes on.")
     return View("Put a box on the scale.", hint, green=True)
 
 
 def _roll_words(state: State, config: Settings) -> str:
-    """Return what the packer should know of the rolls before they end."""
-    for needed_mm, left_mm in pages.roll_short_mm(state, config).values():
-        return (f"The waiting papers need {needed_mm / 1000:.1f} m, {left_mm / 1000:.1f} m are on the roll: "
-                "have a new one ready.")
-    low = next((roll for roll in state.rolls if roll.known and roll.left_mm < LOW_MM), None)
-    return f"About {low.left_mm // pages.PAGE_MM['label']} labels left on the roll." if low is not None else ""
+    """Return about how many labels a roll that will end soon still has."""
+    names = pages.printers(config)
+    low = next((roll for roll in state.rolls if roll.known and roll.left_mm < LOW_MM and roll.device in names), None)
+    if low is None:
+        return ""
+    media = config.printer[names.index(low.device)].media
+    return f"About {low.left_mm // rolls.page_mm('label', media)} labels left on the roll."
 
 
 def _mend(broken: Broken) -> View:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
+from agent.station import rolls, values
 from agent.station.commands import Card, Command
 from agent.station.events import (
     ButtonPressed,
@@ -16,8 +19,7 @@ from agent.station.events import (
     RollSeen,
     TimePassed,
 )
-from agent.station.facts import LabelWanted, ParcelChanged
-from agent.station.pages import roll_short_mm
+from agent.station.facts import JobChanged, LabelWanted, ParcelChanged
 from agent.station.view import view
 from tests.builders import Bench, a_job, settings
 
@@ -104,6 +106,35 @@ def test_a_batch_resumes_at_the_right_half_and_leaves_cancelled_jobs_out() -> No
     assert print_all(bench) == [], "the doubtful half is asked about first, and never repeated"
     bench.send(ButtonPressed(at_ms=0))
     assert print_all(bench) == [("J-3", "slip"), ("J-3", "label")]
+
+
+def test_a_half_that_is_printed_anew_keeps_its_place_in_the_pair() -> None:
+    bench = Bench()
+    for seq in (1, 2):
+        bench.assign(early_job(f"J-{seq}", batch={"id": "B", "seq": seq, "of": 2}))
+    slip = bench.outbox[-1]
+    bench.restart()
+    bench.send(ButtonPressed(at_ms=0, long=True))
+    assert bench.page_state(slip.no) == "void"
+    assert print_all(bench) == [(f"J-{seq}", role) for seq in (1, 2) for role in ("slip", "label")]
+
+
+def test_the_roles_of_a_printer_say_which_half_of_a_pair_comes_first() -> None:
+    config = settings()
+    bench = Bench(replace(config, printer=(replace(config.printer[0], role=("label", "slip")),)))
+    bench.send(DeviceFailed(at_ms=0, device="printer", code="printer.cover-open", hint="Close it."))
+    for job in ("J-1", "J-2"):
+        bench.assign(early_job(job))
+    bench.send(DeviceRecovered(at_ms=0, device="printer"))
+    assert print_all(bench) == [(job, role) for job in ("J-1", "J-2") for role in ("label", "slip")]
+
+
+def test_a_label_that_waits_for_its_box_over_a_restart_is_not_closed_by_it() -> None:
+    bench = Bench(settings(proof="preferred"))
+    bench.assign(early_job())
+    print_all(bench)
+    bench.restart()
+    assert bench.parcel_state("J-1/1") == "labelled"
 
 
 def test_a_batch_whose_last_job_never_comes_is_printed_without_it() -> None:
@@ -214,7 +245,45 @@ def test_the_packer_hears_before_the_roll_ends() -> None:
     bench.send(RollSeen(at_ms=0, device="printer", left_mm=1_200, known=True))
     assert view(bench.state, bench.config).hint == "About 12 labels left on the roll."
     bench.send(DeviceFailed(at_ms=0, device="printer", code="printer.busy", hint=""))
-    for seq in range(1, 8):
-        bench.assign(early_job(f"J-{seq}", batch={"id": "B", "seq": seq, "of": 7}))
-    short = roll_short_mm(bench.state, bench.config)
-    assert short == {"printer": (7 * 230, 1_200)}
+    for seq in range(1, 9):
+        bench.assign(early_job(f"J-{seq}", batch={"id": "B", "seq": seq, "of": 8}))
+    pair_mm = rolls.slip_mm(a_job().items) + 100
+    assert rolls.short(bench.state, bench.config) == {"printer": rolls.Short(16, 13, 8 * pair_mm, 1_200)}
+    bench.send(DeviceRecovered(at_ms=0, device="printer"))
+    shown = view(bench.state, bench.config)
+    assert (shown.sentence, shown.code) == (
+        "About 13 papers are left on the roll, 15 are needed.", "printer.roll-short"), "one is under way already"
+    bench.send(RollSeen(at_ms=0, device="printer", left_mm=30_000, known=True))
+    assert view(bench.state, bench.config).sentence == "Put a box on the scale."
+
+
+def test_the_length_of_a_slip_is_known_before_it_is_drawn() -> None:
+    """Within a fifth of what is drawn: what a batch needs is added up from it."""
+    from agent.papers.contents import Item, SlipContent
+    from agent.papers.fonts import Fonts
+    from agent.papers.page import media
+    from agent.papers.slip import slip
+
+    for count, name in ((1, "Mug"), (6, "A long name that says much about a mug, in two lines"), (25, "保温杯，白色")):
+        items = tuple(values.Item(sku=f"SKU-{n}", name=name, qty=1) for n in range(count))
+        lines = tuple(Item(1, item.name, sku=item.sku) for item in items)
+        content = SlipContent(job="J-1", pair="QJ6M", mark="0000004711", items=lines)
+        paper = slip(content, media("62"), Fonts.installed())
+        drawn_mm = sum(page.length_mm for page in paper.pages)
+        assert abs(rolls.slip_mm(items) - drawn_mm) < drawn_mm / 5
+
+
+def test_a_paper_for_a_roll_that_is_not_here_is_told_when_its_job_comes() -> None:
+    bench = Bench()
+    papers = [{"id": "slip", "role": "slip", "media": "62"}, {"id": "label", "role": "label", "media": "103x164"}]
+    bench.assign(a_job(papers=papers))
+    told = bench.told(JobChanged)[-1]
+    assert (told.state, told.code) == ("open", "paper.media-mismatch")
+    assert told.detail == "label needs 103x164, 62 is in the printer."
+
+
+def test_a_paper_that_no_printer_here_prints_is_told_when_its_job_comes() -> None:
+    config = settings()
+    bench = Bench(replace(config, printer=(replace(config.printer[0], role=("slip",)),)))
+    bench.assign(a_job())
+    assert (bench.told(JobChanged)[-1].code, print_all(bench)) == ("printer.none-for-role", [("J-1", "slip")])
