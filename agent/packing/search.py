@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from agent.packing.bounds import fill_of
 from agent.packing.construct import Hold, Load, Placed, Turn
+from agent.packing.join import Joining
 
 if TYPE_CHECKING:
     from agent.packing.chance import Chance
@@ -20,6 +21,10 @@ FILL_HOPE = 6.0
 LEFT_HOPE = 4.0
 Step = tuple[int, int, Sequence[Turn]]
 """A kind, how many of it at most, and the ways to lay them."""
+JOIN_SHARE = 0.6
+"""Of the restarts in a carton that the order nearly fills, those that join units instead of filling from above."""
+LONGEST_ROUND = 0.2
+"""Share of the deadline that the next round is thought to take at most, however long one was kept waiting."""
 RESTART_TRIES = 24
 """Tries of one line of priorities before it starts afresh."""
 BLOCK_AXES: tuple[tuple[int, ...], ...] = ((), (0, 1, 2), (1, 0, 2), (2, 0, 1), (2, 1, 0))
@@ -40,22 +45,20 @@ class Budget:
 
     def __init__(self, now_ms: Callable[[], float], deadline_ms: float, effort: int) -> None:
         self._now_ms = now_ms
-        self._start_ms = now_ms()
-        self._deadline_ms = self._start_ms + deadline_ms
+        self._looked_ms: float | None = None
+        self._deadline_ms = now_ms() + deadline_ms
+        self._most_ms = deadline_ms * LONGEST_ROUND
         self._effort_left = effort
-
-    @property
-    def spent_ms(self) -> float:
-        return self._now_ms() - self._start_ms
+        self._longest_ms = 0.0
 
     @property
     def over(self) -> bool:
-        return self._effort_left <= 0 or self._now_ms() >= self._deadline_ms
-
-    @property
-    def late(self) -> bool:
-        """Say whether the deadline itself is over."""
-        return self._now_ms() >= self._deadline_ms
+        """True when the effort is spent, or a round as long as the longest so far would end after the deadline."""
+        now_ms = self._now_ms()
+        if self._looked_ms is not None:
+            self._longest_ms = max(self._longest_ms, min(now_ms - self._looked_ms, self._most_ms))
+        self._looked_ms = now_ms
+        return self._effort_left <= 0 or now_ms + self._longest_ms >= self._deadline_ms
 
     def spend(self, effort: int) -> None:
         self._effort_left -= effort
@@ -152,6 +155,8 @@ class Try:
         self._fill = fill_of(carton, shop.kinds)
         self._least_left = 1.0
         self._rank: list[float] = []
+        worth_it = Joining.worth_it(shop.kinds, self._fill)
+        self._joining = Joining(shop.kinds, carton, shop.rules) if worth_it else None
 
     @property
     def hope(self) -> float:
@@ -165,6 +170,9 @@ class Try:
             size, axes = shop.starts[self._tries]
             self._rank = list(shop.sizes[size])
             turns: Sequence[Sequence[Turn]] = self._turns
+        elif self._joining is not None and chance.under(JOIN_SHARE):
+            placed = self._joining.once(chance, budget)
+            return Fill(placed, [], -1) if placed is not None else Fill([], list(shop.counts), 0)
         else:
             if self._tries % RESTART_TRIES == 0:
                 self._rank = [size * chance.between(0.7, 1.3) for size in chance.pick(shop.sizes)]

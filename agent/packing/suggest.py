@@ -68,7 +68,7 @@ class _Hunt:
         self.several = Several(self.shop, self.cartons)
         self.best: list[PackedCarton] = []
         self.best_price = 0
-        self.fitted: dict[str, PackedCarton] = {}
+        self.fitted: list[PackedCarton] = []
         self._units = tuple(kind.count for kind in self.kinds)
 
     def take(self, contents: Sequence[Contents], cartons: Sequence[Carton]) -> bool:
@@ -80,6 +80,8 @@ class _Hunt:
         if faults(packed, self.items, self.rules):
             return False
         self.best, self.best_price = packed, cost
+        if len(packed) == 1:
+            self.fitted.append(packed[0])
         return True
 
     def named(self, contents: Sequence[Contents], cartons: Sequence[Carton]) -> list[PackedCarton]:
@@ -144,8 +146,8 @@ class _Hunt:
     def _price(self, attempt: Try) -> int:
         return price(attempt.carton, self.rules.objective)
 
-    def runner_up(self) -> PackedCarton | None:
-        """Return the next dearer single carton in which a fixed start packs the order, checked."""
+    def pack_larger(self) -> None:
+        """Pack the order into the next larger carton that a fixed start can, for when the first is not there."""
         chosen = self.best[0].carton
         larger = [carton for carton in self.cartons if price(carton, self.rules.objective) > self.best_price
                   and carton.volume_mm3 > chosen.volume_mm3 and may_hold_all(carton, self.kinds, self.rules)]
@@ -154,8 +156,15 @@ class _Hunt:
             if fill.failed < 0:
                 packed = self.named([Contents(0, self._units, tuple(fill.placed))], [carton])
                 if not faults(packed, self.items, self.rules):
-                    return packed[0]
-        return None
+                    self.fitted += packed
+                    return
+
+    def runner_up(self) -> PackedCarton | None:
+        """Return the cheapest single carton, dearer and larger than the chosen one, that was packed and checked."""
+        chosen = self.best[0].carton
+        larger = [packed for packed in self.fitted if packed.carton.volume_mm3 > chosen.volume_mm3
+                  and price(packed.carton, self.rules.objective) > self.best_price]
+        return min(larger, key=lambda packed: price(packed.carton, self.rules.objective), default=None)
 
 
 def suggest(items: Sequence[Item], cartons: Sequence[Carton], rules: Rules, now_ms: Callable[[], float],
@@ -170,6 +179,8 @@ def suggest(items: Sequence[Item], cartons: Sequence[Carton], rules: Rules, now_
         return Plan((), reasons=tuple(reasons))
     hunt = _Hunt(items, cartons, rules, Budget(now_ms, deadline_ms, int(deadline_ms * EFFORT_PER_MS)))
     hunt.first()
+    if len(hunt.best) == 1:
+        hunt.pack_larger()
     bound, proven = hunt.improve()
     if not hunt.best:
         return Plan((), reasons=(Reason(
