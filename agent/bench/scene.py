@@ -19,8 +19,8 @@ Face = Literal["top", "front", "back", "left", "right", "table", "shown"]
 class Box:
     """A carton: edge dimensions, place of its footprint's middle on the platform, yaw, material and its defects.
 
-    `bulge_mm` is how far the middle of sides and lid stands out; `radius_mm` rounds the edges; `taper_mm` makes the
-    top narrower than the base; `skew_mm` shears the footprint.
+    `print_text` is on the walls, `lid_text` on the lid. `bulge_mm` is how far the middle of sides and lid stands out;
+    `radius_mm` rounds the edges; `taper_mm` makes the top narrower than the base; `skew_mm` shears the footprint.
     """
 
     length_mm: float
@@ -31,7 +31,9 @@ class Box:
     yaw_deg: float = 0.0
     material: Material = "kraft"
     tape: bool = True
+    white_tape: bool = False
     print_text: str = ""
+    lid_text: str = ""
     radius_mm: float = 0.0
     bulge_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
     taper_mm: tuple[float, float] = (0.0, 0.0)
@@ -101,12 +103,18 @@ class Light:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What the platform and the table look like."""
+    """What the platform and the table look like.
+
+    `litter` is how many coloured things, words and bars lie round the platform; `ruler` gives the mat the dark rim with
+    white ticks of a cutting mat.
+    """
 
     mat: Mat = "green"
     table: Table = "wood"
     platform_mm: tuple[float, float] = (480.0, 420.0)
     seed: int = 1
+    litter: int = 0
+    ruler: bool = False
 
 
 @dataclass(frozen=True, slots=True)

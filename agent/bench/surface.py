@@ -50,7 +50,7 @@ def plain(colour: Colour, size_mm: tuple[float, float], dice: np.random.Generato
     """Return an even surface of this colour and size (wide, high) with a little cloudiness and grain."""
     shape = (max(4, round(size_mm[1] * TEXELS_MM)), max(4, round(size_mm[0] * TEXELS_MM)))
     cloud = 1 + spread * mottle(shape, (60.0, 25.0, 4.0, 1.5), dice)
-    return np.asarray(cloud[:, :, None] * np.array(colour, np.float32), np.float32)
+    return np.asarray(cv2.merge([cloud * np.float32(part) for part in colour]), np.float32)
 
 
 def write(texture: Floats, text: str, place: tuple[float, float], height_mm: float, ink: Colour) -> None:
@@ -80,6 +80,8 @@ def board_face(box: Box, face: str) -> Floats:
     if box.tape:
         half = int(24 * TEXELS_MM)
         middle, tint = height // 2, np.array((0.55, 0.7, 0.85) if box.material != "white" else (0.8, 0.9, 1.0))
+        if box.white_tape:
+            tint = 0.7 / np.array(BOARD[box.material])
         if face == "top":
             texture[max(0, middle - half):middle + half] *= tint.astype(np.float32)
             texture[middle:middle + 1] *= 0.45
@@ -87,8 +89,9 @@ def board_face(box: Box, face: str) -> Floats:
             middle = width // 2
             reach = int(min(60.0, box.height_mm * 0.4) * TEXELS_MM)
             texture[:reach, max(0, middle - half):middle + half] *= tint.astype(np.float32)
-    if box.print_text and face != "top":
-        write(texture, box.print_text, (0.12, 0.62), min(18.0, high * 0.25), (0.03, 0.03, 0.03))
+    text = box.lid_text if face == "top" else box.print_text
+    if text:
+        write(texture, text, (0.12, 0.62), min(18.0, high * 0.25), (0.03, 0.03, 0.03))
     if face != "top":
         depth_mm = (height - np.arange(height)) / TEXELS_MM
         dim = 1 - 0.22 * np.exp(-depth_mm / 30.0)  # the platform shades the foot of a wall
@@ -118,9 +121,13 @@ def mat_face(ground: Ground) -> Floats:
                 texture[int(row):int(row) + 1] *= np.float32(gain)
             for column in np.arange(step / 2, texture.shape[1], step):
                 texture[:, int(column):int(column) + 1] *= np.float32(gain)
-    rim = int(5 * TEXELS_MM)
+    rim = int((13 if ground.ruler else 5) * TEXELS_MM)
     inner = texture[rim:-rim, rim:-rim].copy()
     texture *= np.float32(0.35)
+    if ground.ruler:
+        tick = int(2.5 * TEXELS_MM)
+        for start in range(rim, max(texture.shape[:2]), int(20 * TEXELS_MM)):
+            texture[:, start:start + tick] = texture[start:start + tick] = 0.6
     texture[rim:-rim, rim:-rim] = inner
     return texture
 
@@ -137,4 +144,25 @@ def table_face(ground: Ground, size_mm: tuple[float, float]) -> Floats:
                                  float(dice.uniform(0, 180))))
         colour = dice.uniform(0.03, 0.6, 3)
         cv2.fillConvexPoly(texture, outline.astype(np.int32), [float(part) for part in colour])
+    _strew(texture, ground.litter, np.random.default_rng([ground.seed, 13]))
     return texture
+
+
+def _strew(texture: Floats, count: int, dice: np.random.Generator) -> None:
+    """Put coloured discs, bars and painted words on the middle half of a table's texture, in place."""
+    height, width = texture.shape[:2]
+    for _ in range(count):
+        across, down = (float(share) for share in dice.uniform(0.22, 0.78, 2))
+        x, y = int(across * width), int(down * height)
+        blue, green, red = (float(part) for part in dice.uniform(0.02, 0.75, 3))
+        colour = (blue, green, red)
+        kind, angle = dice.integers(4), float(dice.uniform(0, 180))
+        if kind == 0:
+            write(texture, f"PACK {dice.integers(10, 100)}", (across, down), float(dice.uniform(6, 16)), colour)
+        elif kind == 1:
+            cv2.ellipse(texture, (x, y), (int(dice.integers(8, 35)), int(dice.integers(6, 25))), angle, 0, 360, colour,
+                        -1, cv2.LINE_AA)
+        else:
+            long, wide = dice.uniform(20, 110), dice.uniform(3, 10) if kind == 2 else dice.uniform(15, 50)
+            outline = cv2.boxPoints(((float(x), float(y)), (float(long), float(wide)), angle))
+            cv2.fillConvexPoly(texture, outline.astype(np.int32), colour, cv2.LINE_AA)

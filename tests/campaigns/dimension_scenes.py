@@ -15,7 +15,7 @@ import numpy as np
 
 from agent.bench import camera
 from agent.bench.lens import Lens
-from agent.bench.scene import Bag, Box, Ground, Hand, Light, Mat, Material, Scene, Sticker, Table
+from agent.bench.scene import Bag, Box, Face, Ground, Hand, Light, Mat, Material, Scene, Sticker, Table
 from agent.bench.sensor import Sensor, compressed
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ MATS: tuple[Mat, ...] = ("green", "green", "felt", "wood", "steel", "black")
 TABLES: tuple[Table, ...] = ("wood", "grey", "concrete")
 BOARDS: tuple[Material, ...] = ("kraft", "kraft", "kraft", "white", "grey")
 OWN_BOARDS: dict[str, Material] = {"dark": "dark", "glossy": "glossy", "two-tone": "two-tone"}
+WORDS = ("", "FRAGILE", "KEEP DRY", "ACME 40", "THIS SIDE UP")
 # a box on a mat of its own colour
 ALIKE: tuple[tuple[Material, Mat], ...] = (
     ("glossy", "green"), ("dark", "felt"), ("kraft", "wood"), ("two-tone", "wood"), ("grey", "steel"),
@@ -60,16 +61,19 @@ def station(kind: str, seed: int) -> Station:
     first = dice.uniform(20, 42) * dice.choice((-1, 1))
     lenses = []
     for number in range(count):
-        focal = width / 2 / math.tan(math.radians(dice.uniform(31.5, 34.0)))
+        focal = width / 2 / math.tan(math.radians(dice.uniform(30.0, 34.5)))
         lenses.append(Lens(
             width, height, focal, (width / 2 + dice.uniform(-12, 12), height / 2 + dice.uniform(-12, 12)),
             (dice.uniform(-0.12, -0.04), dice.uniform(0, 0.06), dice.uniform(-5e-4, 5e-4), dice.uniform(-5e-4, 5e-4)),
             first + number * dice.uniform(80, 100), elevation + dice.uniform(-1.5, 1.5), dice.uniform(980, 1080),
             dice.uniform(-1.5, 1.5), (dice.uniform(-15, 15), dice.uniform(-15, 15), dice.uniform(20, 70)),
             dice.uniform(0.5, 0.8)))
-    ground = Ground(MATS[dice.integers(len(MATS))], TABLES[dice.integers(len(TABLES))], (600, 500), seed)
-    light = Light(1.0, dice.uniform(-0.05, 0.05), dice.uniform(0, 360), dice.uniform(55, 80), dice.uniform(500, 1100),
-                  dice.uniform(0.45, 0.65))
+    mat = MATS[dice.integers(len(MATS))]
+    platform_mm = (float(dice.uniform(480, 640)), float(dice.uniform(430, 540)))
+    ground = Ground(mat, TABLES[dice.integers(len(TABLES))], platform_mm, seed, int(dice.choice((0, 25, 60))),
+                    ruler=mat == "green" and bool(dice.random() < 0.7))
+    light = Light(dice.uniform(0.9, 1.3), dice.uniform(-0.05, 0.05), dice.uniform(0, 360), dice.uniform(55, 80),
+                  dice.uniform(500, 1100), dice.uniform(0.45, 0.65))
     sensor = Sensor(dice.uniform(3000, 9000), dice.uniform(5, 11), int(dice.integers(80, 93)))
     return Station(f"{kind}-{seed}", lenses, [believed(lens, dice) for lens in lenses], ground, light, sensor)
 
@@ -103,11 +107,11 @@ def shape(condition: str, place: Station, dice: np.random.Generator) -> Box:
         height = dice.uniform(50, 75) if condition == "flat" else dice.uniform(60, min(300.0, sides[0] * 1.1))
         yaw = dice.normal(0, 1.5) + 90 * dice.integers(0, 2) if condition == "aligned" else dice.uniform(0, 180)
         box = Box(sides[0], sides[1], height, dice.uniform(-50, 50), dice.uniform(-40, 40), yaw,
-                  material, bool(dice.random() < 0.7),
-                  str(dice.choice(["", "FRAGILE", "KEEP DRY", "ACME 40", "THIS SIDE UP"])), dice.uniform(1, 3),
+                  material, bool(dice.random() < 0.7), bool(dice.random() < 0.3),
+                  str(dice.choice(WORDS)), str(dice.choice(WORDS)) if dice.random() < 0.5 else "", dice.uniform(1, 3),
                   seed=int(dice.integers(1 << 30)))
         if condition == "bulge":
-            box = replace(box, bulge_mm=tuple(dice.uniform(1, 2.5, 3)))
+            box = replace(box, bulge_mm=tuple(dice.uniform(1, 4, 3)))
         if condition == "non-square":
             box = replace(box, skew_mm=0.006 * sides[0], taper_mm=(0.006 * sides[0], 0.006 * sides[1]))
         if all(camera.in_view(box, lens) for lens in place.lenses):
@@ -115,15 +119,18 @@ def shape(condition: str, place: Station, dice: np.random.Generator) -> Box:
     raise ValueError("no box of this kind fits into the view")
 
 
-def sticker(dice: np.random.Generator, box: Box) -> Sticker:
-    """Return a shipping label with bars, somewhere on the lid."""
-    wide, high = int(55 * camera.DOTS_MM), int(min(90.0, box.width_mm * 0.7) * camera.DOTS_MM)
+def sticker(dice: np.random.Generator, box: Box, face: Face = "top") -> Sticker:
+    """Return a shipping label with bars, somewhere on a face, square to it or turned."""
+    across, upwards = {"top": (box.length_mm, box.width_mm), "front": (box.length_mm, box.height_mm),
+                       "back": (box.length_mm, box.height_mm)}.get(face, (box.width_mm, box.height_mm))
+    wide, high = int(min(75.0, across * 0.6) * camera.DOTS_MM), int(min(90.0, upwards * 0.7) * camera.DOTS_MM)
     page = np.full((high, wide), 255, np.uint8)
-    bars = np.repeat(dice.integers(0, 2, wide // 6 - 20), 6) * 255
+    bars = np.repeat(dice.integers(0, 2, max(4, wide // 6 - 20)), 6)[:wide - 120] * 255
     page[high // 5:high // 2, 60:60 + len(bars)] = bars
-    room = np.array([box.length_mm - 70, box.width_mm - 95]).clip(0) / 2
-    x, y = dice.uniform(-room, room)
-    return Sticker(page, "top", float(x), float(y), float(dice.choice([0, 90, 180, dice.uniform(0, 360)])))
+    turn = float(dice.choice([0, 180, *((90, dice.uniform(0, 360)) if face == "top" else ())]))
+    room = np.array([across - wide / camera.DOTS_MM, upwards - high / camera.DOTS_MM]) / 2 - 4
+    x, y = dice.uniform(-room.clip(0), room.clip(0)) if turn in {0, 180} else dice.uniform(-room / 2, room / 2)
+    return Sticker(page, face, float(x), float(y), turn)
 
 
 def scene(condition: str, place: Station, dice: np.random.Generator) -> Scene:
@@ -135,7 +142,9 @@ def scene(condition: str, place: Station, dice: np.random.Generator) -> Scene:
                   dice.uniform(-30, 30), dice.uniform(0, 180), int(dice.integers(1 << 30)))
         return Scene(ground=place.ground, light=place.light, others=(bag,))
     box = shape("small" if condition == "two-boxes" else condition, place, dice)
-    stickers = (sticker(dice, box),) if dice.random() < 0.6 and not any(box.bulge_mm) else ()
+    faces: tuple[Face, ...] = ("top", "front", "right", "back", "left")
+    stickers = tuple(sticker(dice, box, face) for face, share in zip(faces, (0.6, 0.3, 0.3, 0.3, 0.3), strict=True)
+                     if dice.random() < share and not any(box.bulge_mm) and not any(box.taper_mm))
     whole = Scene(box, stickers, None, place.light, (), place.ground)
     if condition == "hand":
         reach = dice.uniform(0, 360)
@@ -155,10 +164,11 @@ def scene(condition: str, place: Station, dice: np.random.Generator) -> Scene:
         angle = dice.uniform(0, 2 * math.pi)
         second = replace(second, x_mm=box.x_mm + apart * math.cos(angle), y_mm=box.y_mm + apart * math.sin(angle))
         return replace(whole, others=(second,))
-    plain = replace(place.light, level=dice.uniform(0.94, 1.06))
-    light = {"light-change": replace(place.light, level=dice.uniform(0.7, 1.25), warmth=dice.uniform(-0.1, 0.1)),
-             "hard-shadow": replace(place.light, size_mm=60, ambient=0.35, elevation_deg=50),
-             "low-light": replace(place.light, level=0.18)}.get(condition, plain)
+    level = place.light.level
+    plain = replace(place.light, level=level * dice.uniform(0.94, 1.06))
+    other = replace(place.light, level=level * dice.uniform(0.7, 1.25), warmth=dice.uniform(-0.1, 0.1))
+    light = {"light-change": other, "low-light": replace(place.light, level=0.18 * level),
+             "hard-shadow": replace(place.light, size_mm=60, ambient=0.35, elevation_deg=50)}.get(condition, plain)
     return replace(whole, light=light)
 
 
@@ -205,6 +215,9 @@ def write(folder: Path, kind: str, seed: int, conditions: tuple[str, ...] = COND
     manifest: dict[str, Any] = {"units": "mm", "cameras": {}, "measurements": []}
     truth: dict[str, Any] = {"cameras": {}, "measurements": {}}
     for number, lens in enumerate(place.lenses):
+        truth["cameras"][f"c{number}"] = {
+            "K": lens.matrix().tolist(), "dist": [*lens.distortion, 0.0], "R_world_to_cam": lens.rotation().tolist(),
+            "t": lens.translation().tolist()}
         names = []
         for shot in range(3):
             names.append(f"c{number}_bg{shot}.jpg")
@@ -235,5 +248,9 @@ def write(folder: Path, kind: str, seed: int, conditions: tuple[str, ...] = COND
             "colour": box.material if box else "",
             "edge_mm": [box.length_mm, box.width_mm, box.height_mm] if box else None,
             "outer_mm": outer(box) if box else None}
+        if box is not None:
+            truth["measurements"][row["id"]] |= {
+                "pose": {"x": box.x_mm, "y": box.y_mm, "yaw": math.radians(box.yaw_deg)}, "edge_radius": box.radius_mm,
+                "dims_LWH": [box.length_mm, box.width_mm, box.height_mm]}
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1))
     (folder / "truth.json").write_text(json.dumps(truth, indent=1))
