@@ -28,8 +28,10 @@ class CameraCalibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     rotation: tuple[Row, Row, Row]
     translation_mm: Row
     rms_px: float
-    edge_radius_mm: Annotated[float, Meta(ge=0, le=10)] = 1.6
-    """How round a carton's edges are: board folds about as round as it is thick, or what the reference carton gave."""
+    edge_radius_mm: Annotated[float, Meta(ge=0, le=10)] = 2.0
+    """How round a carton's edges are: folded board is 1 to 3 mm round, or what the reference carton gave."""
+    locked: dict[str, float] = msgspec.field(default_factory=dict)
+    """Focus, exposure, gain and white balance as they were locked, by the driver's own names: it sets them again."""
     record: str = ""
     """SHA-256 of the calibration record that these figures come from; empty for a guess."""
 

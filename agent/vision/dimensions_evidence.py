@@ -170,22 +170,27 @@ def _products(stack: Floats, scale: Floats | None) -> Floats:
     across = cv2.Scharr(stack, cv2.CV_32F, 1, 0, scale=1 / 32)
     down = cv2.Scharr(stack, cv2.CV_32F, 0, 1, scale=1 / 32)
     if scale is not None:
-        across, down = across * scale, down * scale
-    return np.asarray(np.stack([(across * across).sum(axis=2), (across * down).sum(axis=2),
-                                (down * down).sum(axis=2)], axis=2), np.float32)
+        across, down = cv2.multiply(across, scale), cv2.multiply(down, scale)
+    return np.asarray(cv2.merge([summed(cv2.multiply(one, other)) for one, other in
+                                 ((across, across), (across, down), (down, down))]), np.float32)
+
+
+def summed(stack: Floats | cv2.typing.MatLike) -> Floats:
+    """Return the sum over a picture's channels."""
+    return np.asarray(cv2.transform(stack, np.ones((1, stack.shape[2]), np.float32)), np.float32)
 
 
 def platform_map(soft: Floats, soft_empty: Floats, gain: tuple[float, float, float], noise: float) -> Floats:
     """Return how likely each pixel is the empty platform, lit or in shadow: 0 ... 1."""
     wide, wide_empty = blurred(soft, 1.2), blurred(soft_empty, 1.2)
     ratio = log_ratio(wide, wide_empty, gain)
-    level = ratio.mean(axis=2)
-    light = wide.mean(axis=2) + np.float32(PEDESTAL)
+    third = np.float32(1 / 3)
+    level = summed(ratio) * third
+    light = summed(wide) * third + np.float32(PEDESTAL)
     doubt = np.float32(noise * 0.35) / light  # what noise alone does to a log ratio after the blur
-    spread = np.sqrt(((ratio - level[:, :, None]) ** 2).mean(axis=2))
+    spread = np.maximum(summed(cv2.multiply(ratio, ratio)) * third - level * level, 0)
     rough = level - blurred(level, 2.5)
     fine = blurred(rough * rough, 1.5)
-    same = np.exp(-0.5 * spread ** 2 / (0.035 ** 2 + doubt ** 2))
-    smooth = np.exp(-0.5 * fine / (0.035 ** 2 + doubt ** 2))
+    alike = cv2.exp(np.float32(-0.5) * (spread + fine) / (np.float32(0.035 ** 2) + doubt * doubt))
     dark = (level < 0.12) & (level > -1.6)
-    return np.asarray(same * smooth * dark, np.float32)
+    return np.asarray(alike * dark, np.float32)

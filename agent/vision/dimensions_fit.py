@@ -34,6 +34,8 @@ COLOURED, RISING = 1.5, 5.0
 # What stays unknown of a sample, alone and of a whole edge (pixels), and of the calibration.
 SAMPLE_PX, EDGE_PX = 0.32, 0.41
 CALIBRATION = (("turn", 2.3e-4, 3), ("move", 0.7, 3), ("focal", 7e-4, 1), ("centre", 0.5, 2))
+# Boards differ in how round they fold: 1 to 3 mm, evenly spread.
+RADIUS_MM = 0.58
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,19 +62,17 @@ def samples(view: View, box: Points, radius_mm: float, every_px: float = 5.0) ->
     """Return points along the visible edges of a box, the ends left out."""
     kinds = cuboid.seen_edges(box[None], view.centre)[0]
     start, end = cuboid.rounded_edges(box, view.centre, radius_mm)
-    length = np.linalg.norm(view.pixels(end) - view.pixels(start), axis=1)
-    edges, shares = [], []
-    for index in np.nonzero(kinds)[0]:
-        count = int(np.clip(length[index] / every_px, 5, 48))
-        edges.append(np.full(count, index))
-        shares.append(0.05 + 0.9 * (np.arange(count) + 0.5) / count)
-    if not edges:
-        nothing = np.zeros((0, 2))
-        return Samples(np.zeros(0, np.int64), np.zeros(0), nothing, nothing, np.zeros(0, bool))
-    edge, share = np.concatenate(edges), np.concatenate(shares)
-    pixel = place(view, box, edge, share, radius_mm)
-    ahead = place(view, box, edge, share + 0.01, radius_mm) - pixel
-    ahead /= np.maximum(np.linalg.norm(ahead, axis=1, keepdims=True), 1e-9)
+    ends = view.pixels(np.stack([start, end]))
+    length = np.sqrt(((ends[1] - ends[0]) ** 2).sum(axis=1))
+    counts = np.where(kinds > 0, np.clip(length / every_px, 5, 48).astype(np.int64), 0)
+    edge = np.repeat(np.arange(12), counts)
+    number = np.arange(len(edge)) - np.repeat(np.cumsum(counts) - counts, counts)
+    share = 0.05 + 0.9 * (number + 0.5) / counts[edge]
+    along = (end - start)[edge]
+    point = start[edge] + share[:, None] * along
+    pixel, further = view.pixels(np.stack([point, point + 0.01 * along]))
+    ahead = further - pixel
+    ahead /= np.maximum(np.sqrt((ahead * ahead).sum(axis=1, keepdims=True)), 1e-9)
     normal = np.column_stack([ahead[:, 1], -ahead[:, 0]])
     middle = view.pixels(np.array([[box[0], box[1], box[5] / 2]]))[0]
     outward = np.sum(normal * (pixel - middle), axis=1) >= 0
@@ -94,13 +94,18 @@ def across(seen: Evidence, points: Samples, reach_px: float) -> tuple[Points, Po
                        for tensor in (seen.chroma, seen.chroma_empty))
         colour = np.maximum(now - 0.9 * before, 0)
         rise = _grey(seen, points, 4.0)[foot] - _grey(seen, points, -3.0)[foot]
-        clear = np.zeros(len(colour), bool)
-        for edge in np.unique(points.edge[foot]):
-            row = points.edge[foot] == edge
-            clear[row] = np.median(colour[row].max(axis=1)) > COLOURED and np.median(rise[row]) > RISING
+        edge = points.edge[foot]
+        clear = ((_medians(edge, colour.max(axis=1)) > COLOURED) & (_medians(edge, rise) > RISING))[edge]
         rows = np.nonzero(foot)[0][clear]
         strength[rows] = 1.5 * colour[clear] + 0.18 * strength[rows]
     return offsets, np.asarray(strength, float)
+
+
+def _medians(edge: NDArray[np.int64], values: Points) -> Points:
+    """The median of the samples' values (n) on each of the four edges at the foot; samples are in order of edges."""
+    counts = np.bincount(edge, minlength=4)
+    ordered = np.append(values[np.lexsort((values, edge))], 0.0)
+    return np.asarray(ordered[np.cumsum(counts) - counts + counts // 2])
 
 
 def _grey(seen: Evidence, points: Samples, out_px: float) -> Points:
@@ -180,14 +185,16 @@ def refine(views: Sequence[Evidence], box: Points, radius_mm: float,
 
 
 def uncertainty(views: Sequence[Evidence], box: Points, radius_mm: float) -> Points:
-    """Return the standard uncertainties of length, width and height (mm), from the fit and from the calibration."""
-    total, calibration = np.zeros((6, 6)), np.zeros((6, 6))
-    pulls = []
+    """Return the standard uncertainties (3, mm) of length, width and height: of fit, calibration and roundness."""
+    total, spread_all = np.zeros((6, 6)), np.zeros((6, 6))
+    pulls, rounder = [], np.zeros((6, 1))
     for seen in views:
         points = samples(seen.view, box, radius_mm)
         _, strength = nearest(*across(seen, points, 4.0), 1.8)
         slope = slopes(seen.view, box, points)
         moves = _calibration_moves(seen.view, box, points, radius_mm)
+        thicker = place(seen.view, box, points.edge, points.share, radius_mm + RADIUS_MM) - points.pixel
+        swell = np.sum(thicker * points.normal, axis=1, keepdims=True)
         pull = np.zeros((6, moves.shape[1]))
         for edge in np.unique(points.edge):
             held = (points.edge == edge) & (strength > 0.8)
@@ -199,12 +206,13 @@ def uncertainty(views: Sequence[Evidence], box: Points, radius_mm: float) -> Poi
             trusted = np.linalg.solve(spread, slope[held])
             total += slope[held].T @ trusted
             pull += trusted.T @ moves[held]
+            rounder += trusted.T @ swell[held]
         pulls.append(pull)
     inverse = np.linalg.inv(total + np.diag([1e-9] * 6))
-    for pull in pulls:
+    for pull in (*pulls, rounder):  # each camera errs for itself, the box is as round for all of them
         moved = inverse @ pull
-        calibration += moved @ moved.T
-    return np.asarray(np.sqrt(np.diag(inverse + calibration))[3:])
+        spread_all += moved @ moved.T
+    return np.asarray(np.sqrt(np.diag(inverse + spread_all))[3:])
 
 
 def _calibration_moves(view: View, box: Points, points: Samples, radius_mm: float) -> Points:

@@ -10,6 +10,7 @@ import numpy as np
 
 from agent.vision import dimensions_cuboid as cuboid
 from agent.vision import dimensions_fit as fit
+from agent.vision.dimensions_search import GRID, coarse_shape
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 
     Points = NDArray[np.float64]
     Mask = NDArray[np.uint8]
-
-GRID = 4
-
 
 @dataclass(frozen=True, slots=True)
 class Marks:
@@ -62,25 +60,25 @@ def marks(seen: Evidence, edges: Aligned, box: Points, radius_mm: float) -> Mark
     inside = look(seen.platform, seen, points.pixel - 5 * points.normal)
     bounded = (0.5 + 0.5 * outside) * (0.5 + 0.5 * (1 - inside))
     support = clear * np.where(points.outline, bounded, 1.0)
-    means = {int(edge): float(support[points.edge == edge].mean()) for edge in np.unique(points.edge)}
-    outlines = [value for edge, value in means.items() if points.outline[points.edge == edge][0]]
+    sizes = np.bincount(points.edge, minlength=12)
+    shown, edge_sizes = sizes > 0, np.maximum(sizes, 1)
+    means = np.bincount(points.edge, support, 12) / edge_sizes
+    outlines = np.bincount(points.edge, points.outline, 12) > 0
     open_here = points.outline & (inside > 0.7) & (outside > 0.7) & (strength < 2.0)
-    gap = max((float(open_here[points.edge == edge].mean()) for edge in np.unique(points.edge)), default=1.0)
-    creases = [value for edge, value in means.items() if not points.outline[points.edge == edge][0]]
+    gap = float((np.bincount(points.edge, open_here, 12) / edge_sizes).max())
+    creases = means[shown & ~outlines]
     held = strength > 0.8
     rms = float(np.sqrt(np.mean(np.minimum(np.abs(offset[held]), 3) ** 2))) if held.any() else 9.0
     hull = hull_mask(seen, box)
     area = max(1.0, float(hull.sum()))
-    small = cv2.resize(seen.platform, (hull.shape[1], hull.shape[0]), interpolation=cv2.INTER_AREA)
     grown, shrunk = cv2.dilate(hull, np.ones((5, 5), np.uint8)), cv2.erode(hull, np.ones((5, 5), np.uint8))
-    outer = ((small < 0.2) & (grown == 0)).astype(np.uint8)
+    outer = ((edges.platform < 0.2) & (grown == 0)).astype(np.uint8)
     foreign = cv2.morphologyEx(outer, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
-    hollow = ((small > 0.8) & (shrunk == 1)).sum() / area
-    strongest = edges.strength.max(axis=2)
-    strongest = cv2.resize(strongest, (hull.shape[1], hull.shape[0]), interpolation=cv2.INTER_AREA)
-    total = float(strongest.sum()) + 1e-6
-    return Marks(float(support.mean()), min(outlines, default=0.0), rms, float(foreign.sum()) / area, float(hollow),
-                 float(strongest[grown == 0].sum()) / total, float(np.mean(creases)) if creases else 0.0, gap)
+    hollow = ((edges.platform > 0.8) & (shrunk == 1)).sum() / area
+    total = float(edges.strongest.sum()) + 1e-6
+    return Marks(float(support.mean()), float(means[outlines].min()) if outlines.any() else 0.0, rms,
+                 float(foreign.sum()) / area, float(hollow), float(edges.strongest[grown == 0].sum()) / total,
+                 float(creases.mean()) if len(creases) else 0.0, gap)
 
 
 def look(picture: NDArray[np.float32], seen: Evidence, pixels: Points) -> Points:
@@ -91,9 +89,8 @@ def look(picture: NDArray[np.float32], seen: Evidence, pixels: Points) -> Points
 
 
 def hull_mask(seen: Evidence, box: Points) -> Mask:
-    """Return where the box is, 1 inside, at a quarter of the size of the evidence's maps."""
-    height, width = seen.shape
-    mask = np.zeros(((height + GRID - 1) // GRID, (width + GRID - 1) // GRID), np.uint8)
+    """Return where the box is, 1 inside, on the grid of the evidence's maps."""
+    mask = np.zeros(coarse_shape(seen), np.uint8)
     pixels = (seen.view.pixels(cuboid.corners(box[None])[0]) - (seen.left, seen.top) + 0.5) / GRID - 0.5
     hull = cv2.convexHull(pixels.astype(np.float32)).reshape(-1, 2)
     cv2.fillConvexPoly(mask, np.round(hull * 16).astype(np.int32), 1, cv2.LINE_8, 4)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
     Points = NDArray[np.float64]
 
+GRID = 4
 YAW_BIN_DEG = 0.25
 ANGLE_BIN = math.radians(0.06)
 PEAKS, UPRIGHTS = 8, 4
@@ -34,10 +35,15 @@ LOWEST_MM = 12.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Aligned:
-    """How strongly each pixel lies on an edge along x, y or z of a box with this yaw (h x w x 3), less the platform."""
+    """How strongly each pixel lies on an edge along x, y or z of a box with this yaw (h x w x 3), less the platform.
+
+    `strongest` is the strongest of the three, and `platform` the evidence's map, both on a grid of every fourth pixel.
+    """
 
     yaw: float
     strength: Floats
+    strongest: Floats
+    platform: Floats
 
 
 def yaws(seen: Evidence, count: int = 2) -> list[float]:
@@ -117,7 +123,18 @@ def aligned(seen: Evidence, yaw: float) -> Aligned:
         before = soft_empty[:, :, 0] * nxx + 2 * soft_empty[:, :, 1] * nxy + soft_empty[:, :, 2] * nyy
         value = np.sqrt(np.maximum(across - 6 * lengthwise, 0)) - 1.1 * np.sqrt(np.maximum(before, 0))
         strength[:, :, axis] = np.clip(value, 0, 12) * fresh
-    return Aligned(yaw, strength)
+    strongest = cv2.max(cv2.max(strength[:, :, 0], strength[:, :, 1]), strength[:, :, 2])
+    return Aligned(yaw, strength, _coarse(seen, strongest), _coarse(seen, seen.platform))
+
+
+def coarse_shape(seen: Evidence) -> tuple[int, int]:
+    """Return height and width of the grid that whole boxes are judged on."""
+    height, width = seen.shape
+    return (height + GRID - 1) // GRID, (width + GRID - 1) // GRID
+
+
+def _coarse(seen: Evidence, values: NDArray[np.float32] | cv2.typing.MatLike) -> Floats:
+    return np.asarray(cv2.resize(values, coarse_shape(seen)[::-1], interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _peaks(angles: Points, weights: Points, count: int) -> tuple[Points, Points]:

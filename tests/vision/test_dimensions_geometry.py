@@ -45,14 +45,15 @@ def test_straight_from_above_only_the_lid_is_seen() -> None:
     assert kinds.sum() == 4
 
 
-def test_a_round_edge_is_seen_inside_the_sharp_one() -> None:
+def test_a_round_outline_is_seen_inside_the_sharp_one_and_a_crease_on_it() -> None:
     box = np.array([0.0, 0.0, 0.3, 250, 180, 120])
     sharp_start, sharp_end = cuboid.rounded_edges(box, EYE, 0.0)
     start, end = cuboid.rounded_edges(box, EYE, 2.0)
-    lid = cuboid.seen_edges(box[None], EYE)[0][4:8] > 0
-    moved = np.linalg.norm((start + end - sharp_start - sharp_end)[4:8] / 2, axis=1)
-    assert (moved[lid] > 0.1).all()
-    assert (moved[lid] < 2.0 * math.sqrt(2)).all()
+    kinds = cuboid.seen_edges(box[None], EYE)[0]
+    moved = np.linalg.norm((start + end - sharp_start - sharp_end) / 2, axis=1)
+    assert (moved[kinds == 1] > 0.1).all()
+    assert (moved[kinds == 1] < 2.0 * math.sqrt(2)).all()
+    assert (moved[kinds == 2] == 0).all()
 
 
 def test_slopes_are_what_moving_the_box_does() -> None:
