@@ -12,6 +12,14 @@ EVERY_S = 300.0
 LONGEST = 4_000
 
 
+def degrees_of(thermometer: Path) -> float | None:
+    """Return the degrees C in a sensor's file, which holds thousandths of a degree; None when it can't be read."""
+    try:
+        return int(thermometer.read_text(encoding="ascii")) / 1000.0
+    except (OSError, ValueError):
+        return None
+
+
 class WarmthLog:
     """A file of `seconds,degrees C,zero in grams`, from a thermometer in thousandths of a degree."""
 
@@ -24,8 +32,10 @@ class WarmthLog:
         if abs(wall_s - self._noted_s) < EVERY_S:
             return
         self._noted_s = wall_s
+        degrees = degrees_of(self._thermometer)
+        if degrees is None:
+            return
         try:
-            degrees = int(self._thermometer.read_text(encoding="ascii")) / 1000.0
             lines = self._file.read_text(encoding="ascii").splitlines() if self._file.exists() else []
             if len(lines) >= LONGEST:
                 draft = self._file.with_suffix(".new")

@@ -14,21 +14,24 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from agent.devices import DeviceError
+from agent.warmth import degrees_of
 from calibration.source import Source, scale_options, source_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
-    from agent.local import Loan
     from calibration.masses import Reference
+    from calibration.plan import Plan
     from calibration.record import Folder, ScaleRecord
-    from calibration.session import Plan, Said, Session
+    from calibration.scale import Result
+    from calibration.session import Said, Session
     from firmware_config.calibration import ScaleCalibration
 
 SHARE_OF_FULL_SCALE = 8.6 / 16.797 * 0x7FFFFF
 """Counts at capacity of a cell with 2 mV/V on a 4.3 V supply, gain 128: what recognises masses the first time."""
 LARGE_CHANGE = 0.01
 WARM_S = 900.0
+UPTIME = Path("/proc/uptime")
 MARKS = {"do": ">", "done": "ok", "wrong-load": "?", "refused": "!", "precheck": "pre-check", "result": "=>"}
 
 
@@ -47,6 +50,17 @@ class Options:
     yes: bool
     as_json: bool
     taken: list[tuple[float, int]] = field(default_factory=list)
+    degrees: list[float] = field(default_factory=list)
+
+    @property
+    def live(self) -> bool:
+        """True when somebody may watch the weight at a terminal."""
+        return self.replay is None and not self.as_json and sys.stdout.isatty()
+
+    def note_degrees(self) -> None:
+        """Note the temperature beside the scale, if it is measured."""
+        degrees = degrees_of(self.source.thermometer) if self.source.thermometer is not None else None
+        self.degrees += [] if degrees is None else [degrees]
 
 
 @click.command()
@@ -70,27 +84,28 @@ def scale(words: tuple[str, ...], mass_file: Path | None, **rest: object) -> Non
     status 1 when it was refused or not accepted, 3 when the scale failed.
     """
     from calibration.record import Folder
+    from calibration.session import Session
 
     try:
         options = Options(source=source_of(rest), **rest)  # type: ignore[arg-type]  # click checked them
         options.as_json = options.as_json or not sys.stdout.isatty()
+        if options.replay is None:
+            options.source.refuse_instrument()
         folder = Folder(options.source.directory)
         masses = _masses(words, mass_file, options)
         records = folder.records()
         _refuse_other_cell(records, options)
-        old = folder.current
-        plan = _plan(masses, options, old)
+        old = None if options.new_cell else folder.current
+        session = Session(_plan(masses, options, old))
+        recorded = _recorded(options.replay) if options.replay is not None else None
     except DeviceError as error:
         _stop(error, 2)
-    from calibration.session import Session
-
-    session = Session(plan)
     try:
         # The loan lasts until the new calibration is in force: the station opens its scale by it.
-        with options.source.lent() if options.replay is None else nullcontext() as loan:
-            _converse(session, options, loan)
-            _close(session, folder, masses, options, old, len(records) + 1)
-    except KeyboardInterrupt:
+        with options.source.lent() if recorded is None else nullcontext() as loan:
+            _converse(session, options, recorded if loan is None else options.source.conversions(loan))
+            _close(session, folder, masses, options, old, records)
+    except (KeyboardInterrupt, click.Abort):
         _stop(DeviceError("calibration.aborted", "stopped by Ctrl-C.", "The old calibration is still in force."), 1)
     except DeviceError as error:
         _stop(error, 1)
@@ -113,7 +128,7 @@ def _refuse_other_cell(records: list[ScaleRecord], options: Options) -> None:
 
 
 def _plan(masses: list[Reference], options: Options, old: ScaleCalibration | None) -> Plan:
-    from calibration.session import plan_for
+    from calibration.plan import plan_for
     from firmware_config.scale import ScaleSettings
 
     source = options.source
@@ -121,15 +136,24 @@ def _plan(masses: list[Reference], options: Options, old: ScaleCalibration | Non
     problems = settings.problems()
     if problems:
         raise DeviceError("scale.bad-settings", " ".join(f"{key}: {text}" for key, text in problems), "")
-    known = old is not None and not options.new_cell
-    span = abs(old.counts_per_gram) if old is not None and known else SHARE_OF_FULL_SCALE / source.capacity_g
-    return plan_for(masses, settings, span)
+    span = abs(old.counts_per_gram) if old is not None else SHARE_OF_FULL_SCALE / source.capacity_g
+    return plan_for(masses, settings, span, known=old is not None)
+
+
+def _recorded(replay: Path) -> list[tuple[float, int]]:
+    from agent.devices.trace import read_trace
+
+    trace = read_trace(replay)
+    if trace.unit != "counts":
+        raise DeviceError("calibration.not-counts", f"{replay} holds grams.",
+                          "Record counts: packbench scale record FILE.")
+    return list(zip(trace.at_s, (round(code) for code in trace.values), strict=True))
 
 
 def _warn_cold(options: Options) -> None:
     """Warn of a cell that was switched on with this machine a moment ago: it drifts until it is warm."""
     try:
-        up_s = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
+        up_s = float(UPTIME.read_text(encoding="ascii").split()[0])
     except (OSError, ValueError):
         return
     if up_s < WARM_S:
@@ -137,54 +161,47 @@ def _warn_cold(options: Options) -> None:
                                "Wait, or check its zero afterwards.")
 
 
-def _converse(session: Session, options: Options, loan: Loan | None) -> None:
-    at_s = 0.0
+def _converse(session: Session, options: Options, conversions: Iterable[tuple[float, int]] | None) -> None:
+    at_s = shown_s = 0.0
     if options.replay is None:
         _warn_cold(options)
-    for at_s, counts in _conversions(options, loan):
+        _tell(options, "precheck", "Leave the platform empty for five seconds. Then do what > says: the scale sees it.")
+    options.note_degrees()
+    for at_s, counts in conversions or ():
         options.taken.append((at_s, counts))
         for said in session.feed(at_s, counts):
             _say(said, session, options)
         if session.over:
+            options.note_degrees()
             return
+        if options.live and at_s - shown_s > 0.25:
+            shown_s = at_s
+            click.echo(f"\r{session.live_g:12.0f} g ", nl=False)
     for said in session.end(at_s):
         _say(said, session, options)
 
 
-def _conversions(options: Options, loan: Loan | None) -> Iterator[tuple[float, int]]:
-    if options.replay is not None:
-        from agent.devices.trace import read_trace
-
-        trace = read_trace(options.replay)
-        if trace.unit != "counts":
-            raise DeviceError("calibration.not-counts", f"{options.replay} holds grams.", "Record counts.")
-        yield from zip(trace.at_s, (round(code) for code in trace.values), strict=True)
-    elif loan is not None:
-        yield from options.source.conversions(loan)
-
-
 def _say(said: Said, session: Session, options: Options) -> None:
-    if options.as_json:
-        click.echo(json.dumps(asdict(said)))
-        return
     done, steps = session.progress
+    if options.as_json:
+        click.echo(json.dumps(asdict(said) | {"step": done, "steps": steps}))
+        return
     code = f"  ({said.code})" if said.what == "refused" else ""
-    click.echo(f"[{done}/{steps}] {MARKS[said.what]:9} {said.text}{code}")
+    masses = f"  ({said.masses})" if said.what == "do" and said.masses else ""
+    line = f"[{done}/{steps}] {MARKS[said.what]:9} {said.text}{masses}{code}"
+    click.echo(f"\r{line:<40}" if options.live else line)
 
 
 def _close(session: Session, folder: Folder, masses: list[Reference], options: Options,
-           old: ScaleCalibration | None, number: int) -> None:
+           old: ScaleCalibration | None, records: list[ScaleRecord]) -> None:
     from agent import __version__
-    from calibration.certificate import certificate
     from calibration.record import ScaleRecord, as_found, calibration_of
 
     result = session.result
     if result is None:
         sys.exit(1)
     new = calibration_of(result.line, session.zero_counts, result)
-    change = new.counts_per_gram / old.counts_per_gram - 1.0 if old is not None else 0.0
-    _tell(options, "change", f"old {old.counts_per_gram if old else 0.0:.4f} new {new.counts_per_gram:.4f} counts/g "
-                             f"({100.0 * change:+.2f} %). Not legal for trade.")
+    change = _show(result, options, old, new)
     if result.verdict == "FAIL":
         sys.exit(3)
     if abs(change) > LARGE_CHANGE and not options.force:
@@ -193,24 +210,45 @@ def _close(session: Session, folder: Folder, masses: list[Reference], options: O
     if not options.yes and (options.as_json or not click.confirm("Accept the new calibration?", default=False)):
         _tell(options, "kept", "not accepted: the old calibration is still in force")
         sys.exit(1)
-    counts = "".join(f"{at_s:.5f},{code}\n" for at_s, code in options.taken).encode()
+    counts = b"t_s,counts\n" + "".join(f"{at_s:.5f},{code}\n" for at_s, code in options.taken).encode()
+    known_cell = records[-1].cell if records and not options.new_cell else ""
     record = ScaleRecord(
-        number=number, previous=folder.last_hash, made=datetime.now(UTC),
-        station=options.station or options.source.station, technician=options.technician, cell=options.cell,
+        number=len(records) + 1, previous=folder.last_hash, made=datetime.now(UTC),
+        station=options.station or options.source.station, technician=options.technician,
+        cell=options.cell or known_cell,
         capacity_g=options.source.capacity_g, division_g=options.source.division_g, rate_sps=options.source.rate_sps,
         software=__version__, masses=tuple(masses),
         override="; ".join(reason for reason in (options.override, options.force) if reason), old=old,
         as_found=as_found(old, result, session.row_counts, session.zero_counts) if old is not None else (),
-        as_left=result, new=new, counts_sha256=hashlib.sha256(counts).hexdigest())
-    try:
-        installed = folder.install(record, certificate(record))
-    except DeviceError as error:
-        _stop(error, 1)
-    _tell(options, "accepted", f"record {number:04}, SHA-256 {installed.record}")
+        as_left=result, new=new, counts_sha256=hashlib.sha256(counts).hexdigest(), degrees=tuple(options.degrees))
+    installed = folder.install(record, counts)
+    path = options.source.directory / f"scale-{record.number:04}"
+    _tell(options, "accepted", f"record {path}.json, SHA-256 {installed.record}\nto print: {path}.html",
+          record=f"{path}.json", certificate=f"{path}.html", sha256=installed.record)
 
 
-def _tell(options: Options, what: str, text: str) -> None:
-    click.echo(json.dumps({"what": what, "text": text}) if options.as_json else text)
+def _show(result: Result, options: Options, old: ScaleCalibration | None, new: ScaleCalibration) -> float:
+    """Say what was found, at which load, by how much, and what it would change; return the change of the span."""
+    from firmware_config.calibration import ScaleCalibration
+
+    change = new.counts_per_gram / old.counts_per_gram - 1.0 if old is not None else 0.0
+    lines = [f"{'load':>9} {'going':<6} {'E':>9} {'U':>7} {'limit':>7}  verdict"]
+    lines += [f"{row.load_g:>7g} g {row.going:<6} {round(row.error_g, 1) + 0.0:>+7.1f} g {row.u_g:>5.1f} g "
+              f"{row.limit_g:>5g} g  {row.verdict}" for row in result.rows]
+    lines += [f"{one.name}: {one.value_g:+.1f} g, limit {one.limit_g:g} g  {'PASS' if one.ok else 'FAIL'}"
+              for one in result.outcomes]
+    was = f"old {old.counts_per_gram:.4f}, new" if old is not None else "first calibration:"
+    share = f" ({100.0 * change:+.2f} %)" if old is not None else ""
+    lines.append(f"{was} {new.counts_per_gram:.4f} counts/g{share}. Not legal for trade.")
+    _tell(options, "change", "\n".join(lines), verdict=result.verdict, cause=result.cause, suspect=result.suspect,
+          old_counts_per_gram=old.counts_per_gram if isinstance(old, ScaleCalibration) else None,
+          new_counts_per_gram=new.counts_per_gram, change=change, rows=[asdict(row) for row in result.rows],
+          outcomes=[asdict(one) for one in result.outcomes])
+    return change
+
+
+def _tell(options: Options, what: str, text: str, **more: object) -> None:
+    click.echo(json.dumps({"what": what, "text": text} | more) if options.as_json else text)
 
 
 def _stop(error: DeviceError, status: int) -> NoReturn:

@@ -85,14 +85,15 @@ def refuse_unfit(masses: Sequence[Reference], *, max_g: float, e_g: float, today
 def stacks_of(masses: Sequence[Reference], max_g: float) -> tuple[tuple[Mass, ...], Mass]:
     """Return the stacks to calibrate with (at most five, ascending) and another one to verify with.
 
-    Both come from all the sums that the set can make up to the capacity; the tolerances of a stack add up.
+    Both come from all the sums that the set can make up to the capacity, with as few masses as can be; the tolerances
+    of a stack add up. Raises DeviceError `calibration.few-masses`.
     """
-    sums: dict[float, float] = {}
+    sums: dict[float, Mass] = {}
     for size in range(1, len(masses) + 1):
         for stack in combinations(masses, size):
             grams = sum(mass.nominal_g for mass in stack)
-            if grams <= max_g:
-                sums.setdefault(grams, sum(mass.tolerance_g for mass in stack))
+            if grams <= max_g and grams not in sums:
+                sums[grams] = Mass(grams, sum(mass.tolerance_g for mass in stack), tuple(mass.id for mass in stack))
     loads = sorted(sums)
     if len(loads) < 3:
         raise DeviceError("calibration.few-masses", "these masses make fewer than three different loads.", "Add one.")
@@ -100,7 +101,7 @@ def stacks_of(masses: Sequence[Reference], max_g: float) -> tuple[tuple[Mass, ..
     verify = _nearest(loads[:-1], 0.6 * top)
     others = [grams for grams in loads if grams != verify]
     chosen = sorted({_nearest(others, share * top) for share in (1 / 6, 1 / 3, 1 / 2, 3 / 4, 1.0)})
-    return tuple(Mass(grams, sums[grams]) for grams in chosen), Mass(verify, sums[verify])
+    return tuple(sums[grams] for grams in chosen), sums[verify]
 
 
 def _nearest(loads: Sequence[float], wanted_g: float) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,9 @@ class ScaleRecord(msgspec.Struct, frozen=True, kw_only=True):
     as_left: Result
     new: ScaleCalibration
     counts_sha256: str
+    """Of the conversions that all this follows from, `scale-0001.csv`; `--replay` runs the dialogue from them again."""
+    degrees: tuple[float, ...] = ()
+    """Degrees C beside the scale at the beginning and at the end; empty without a thermometer."""
     rule: str = RULE
     statement: str = STATEMENT
 
@@ -88,23 +92,29 @@ class Folder:
         paths = sorted(self._path.glob("scale-[0-9][0-9][0-9][0-9].json"))
         return hashlib.sha256(paths[-1].read_bytes()).hexdigest() if paths else ""
 
-    def install(self, record: ScaleRecord, certificate: str) -> ScaleCalibration:
-        """Write the record and its certificate, then put the calibration in force, in this order; return it.
+    def install(self, record: ScaleRecord, conversions: bytes) -> ScaleCalibration:
+        """Write conversions, certificate and record, then put the calibration in force, in this order; return it.
 
         A crash before the last step leaves the old calibration in force. Raises DeviceError
-        `calibration.not-written`.
+        `calibration.not-written`, also when another calibration took this record's number meanwhile.
         """
+        from calibration.certificate import certificate
+
         content = msgspec.json.format(msgspec.json.encode(record), indent=1)
-        name = f"scale-{record.number:04}"
-        new = msgspec.structs.replace(record.new, record=hashlib.sha256(content).hexdigest())
+        sha256 = hashlib.sha256(content).hexdigest()
+        new = msgspec.structs.replace(record.new, record=sha256)
+        path = self._path / f"scale-{record.number:04}"
         try:
             self._path.mkdir(parents=True, exist_ok=True)
-            _write(self._path / f"{name}.json", content)
-            (self._path / f"{name}.html").write_text(certificate, encoding="utf-8")
-            fresh = self._path / "scale.json.new"
-            fresh.unlink(missing_ok=True)
-            _write(fresh, msgspec.json.encode(new))
-            fresh.replace(self._path / "scale.json")
+            _draft(path.with_suffix(".csv"), conversions).replace(path.with_suffix(".csv"))
+            _draft(path.with_suffix(".html"), certificate(record, sha256).encode()).replace(path.with_suffix(".html"))
+            draft = _draft(path.with_suffix(".json"), content)
+            os.link(draft, path.with_suffix(".json"))  # fails where a record stands already
+            draft.unlink()
+            _draft(self._path / "scale.json", msgspec.json.encode(new)).replace(self._path / "scale.json")
+            folder = os.open(self._path, os.O_RDONLY)
+            os.fsync(folder)
+            os.close(folder)
         except OSError as error:
             raise DeviceError("calibration.not-written", f"{self._path}: {error.strerror}.",
                               "The old calibration is still in force. Make room, or check the rights.") from error
@@ -122,7 +132,7 @@ def as_found(old: ScaleCalibration, left: Result, rows_counts: tuple[float, ...]
         limit_g = 2.0 * row.limit_g
         verdict: Verdict = ("FAIL" if abs(error_g) > limit_g else
                             "PASS" if abs(error_g) + row.u_g <= limit_g else "PASS (conditional)")
-        found.append(Row(row.load_g, row.load_g + error_g, error_g, row.u_g, limit_g, verdict))
+        found.append(replace(row, indication_g=row.load_g + error_g, error_g=error_g, limit_g=limit_g, verdict=verdict))
     return tuple(found)
 
 
@@ -133,12 +143,16 @@ def calibration_of(line: Line, zero_counts: float, left: Result) -> ScaleCalibra
                             u95_rel=top.u_g / top.load_g)
 
 
-def _write(path: Path, content: bytes) -> None:
-    with path.open("xb") as out:
+def _draft(path: Path, content: bytes) -> Path:
+    """Write a file beside its final name, on disk and read-only; return it."""
+    draft = path.with_name(path.name + ".new")
+    draft.unlink(missing_ok=True)
+    with draft.open("xb") as out:
         out.write(content)
         out.flush()
         os.fsync(out.fileno())
-    path.chmod(0o444)
+    draft.chmod(0o444)
+    return draft
 
 
 def _broken(path: Path, why: str) -> DeviceError:

@@ -11,6 +11,7 @@ from math import sqrt
 from typing import Literal, NamedTuple
 
 Cause = Literal["", "sign", "wrong-mass", "sticking", "corner", "drift", "scatter", "bow", "capacity"]
+Going = Literal["up", "down", "verify"]
 Verdict = Literal["PASS", "PASS (conditional)", "FAIL"]
 
 TOLERANCE_PPM = {"E2": 1.5, "F1": 5.0, "F2": 15.0, "M1": 50.0, "M2": 150.0, "M3": 500.0}
@@ -28,12 +29,17 @@ CAUSE_HINTS: dict[Cause, str] = {
 }
 
 
+CORNERS = ("centre", "front left", "front right", "rear right", "rear left", "centre again")
+"""Where a third of the capacity is put (OIML R 76-1, A.4.7), in this order."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mass:
-    """A reference mass or a stack of them: grams, and the standard's tolerance in grams."""
+    """A reference mass or a stack of them: grams, the standard's tolerance in grams, and the marks of its parts."""
 
     grams: float
     tolerance_g: float
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,7 @@ class Point:
 @dataclass(frozen=True, slots=True)
 class Observations:
     """All that a session saw. `repeats` are counts of one mass put on again and again, `corners` of a third of the
-    capacity at centre, corners, centre; `zero_return` the counts of the empty platform at the end, above those at the
+    capacity in the order of `CORNERS`; `zero_return` the counts of the empty platform at the end, above those at the
     beginning; `noise_counts` the scatter of a reading.
     """
 
@@ -76,7 +82,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the certificate, in grams: load, indication, error, expanded uncertainty (k = 2), limit, verdict."""
+    """One line of the certificate, in grams: load, indication, error, expanded uncertainty (k = 2), limit, verdict.
+
+    `going` says whether the load came from below or above, or was kept to verify the fit.
+    """
 
     load_g: float
     indication_g: float
@@ -84,6 +93,7 @@ class Row:
     u_g: float
     limit_g: float
     verdict: Verdict
+    going: Going = "up"
 
 
 class Scale(NamedTuple):
@@ -104,8 +114,26 @@ class Figures(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """One test beside the loads: what was found, and the most that is permitted; in grams."""
+
+    name: str
+    load_g: float
+    value_g: float
+    limit_g: float
+
+    @property
+    def ok(self) -> bool:
+        """True when the test was passed."""
+        return abs(self.value_g) <= self.limit_g
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
-    """What a calibration came to. `cause` says the most likely reason of a FAIL; empty for a PASS."""
+    """What a calibration came to. `cause` says the most likely reason of a FAIL; empty for a PASS.
+
+    `suspect` names the load or the mass that a wrong mass is about; `outcomes` are repeatability, corners, zero return.
+    """
 
     line: Line
     rows: tuple[Row, ...]
@@ -113,6 +141,8 @@ class Result:
     figures: Figures
     verdict: Verdict
     cause: Cause
+    suspect: str = ""
+    outcomes: tuple[Outcome, ...] = ()
 
 
 def permitted_g(load_g: float, e_g: float) -> float:
@@ -133,21 +163,15 @@ def fitted(points: tuple[Point, ...], u_g: float, u_share: float = 1e-4) -> Line
     """
     weights = [1.0 / (u_g ** 2 + point.mass.tolerance_g ** 2 / 3.0 + (u_share * point.mass.grams) ** 2)
                for point in points]
-    s2 = sum(w * p.counts ** 2 for w, p in zip(weights, points, strict=True))
-    s1 = sum(w * p.counts * p.mass.grams for w, p in zip(weights, points, strict=True))
-    line = Line(s1 / s2)
-    loads = {point.mass.grams for point in points}
-    if len(points) < 5 or len(loads) < 3:
-        return line
     # In units of the largest count, so that the sums keep their digits.
     top = max(abs(point.counts) for point in points)
     x = [point.counts / top for point in points]
-    m = [point.mass.grams for point in points]
-    s2, s3, s4 = (sum(w * v ** power for w, v in zip(weights, x, strict=True)) for power in (2, 3, 4))
-    t1 = sum(w * v * g for w, v, g in zip(weights, x, m, strict=True))
-    t2 = sum(w * v * v * g for w, v, g in zip(weights, x, m, strict=True))
-    determinant = s2 * s4 - s3 * s3
-    bent = Line((t1 * s4 - t2 * s3) / determinant / top, (s2 * t2 - s3 * t1) / determinant / top ** 2)
+    grams = [point.mass.grams for point in points]
+    line = Line(_least_squares([x], grams, weights)[0] / top)
+    if len(points) < 5 or len(set(grams)) < 3:
+        return line
+    a, q = _least_squares([x, [v * v for v in x]], grams, weights)
+    bent = Line(a / top, q / top ** 2)
     better = _worst_g(bent, points) < 0.7 * _worst_g(line, points)
     return bent if better and abs(bent.q) * top * top / 4.0 > 2.0 * u_g else line
 
@@ -164,15 +188,21 @@ def judged(seen: Observations, scale: Scale) -> Result:
     repeats_g = [line.grams(counts) for counts in seen.repeats]
     s_g = _sd(repeats_g)
     centre_g = (line.grams(seen.corners[0]) + line.grams(seen.corners[-1])) / 2.0
+    off_g = [line.grams(counts) - centre_g for counts in seen.corners[1:-1]]
     figures = Figures(
-        range_g=max(repeats_g) - min(repeats_g),
-        eccentricity_g=max(abs(line.grams(counts) - centre_g) for counts in seen.corners[1:-1]),
+        range_g=max(repeats_g) - min(repeats_g), eccentricity_g=max(map(abs, off_g)),
         hysteresis_g=_hysteresis_g(line, seen.points), zero_return_g=line.grams(seen.zero_return))
+    repeat_g, corner_g = seen.repeat_mass.grams, seen.corner_mass.grams
+    outcomes = (
+        Outcome("repeatability", repeat_g, figures.range_g, permitted_g(repeat_g, e_g)),
+        *(Outcome(name, corner_g, off, permitted_g(corner_g, e_g))
+          for name, off in zip(CORNERS[1:-1], off_g, strict=True)),
+        Outcome("zero return", 0.0, figures.zero_return_g, 0.5 * e_g))
     rows = tuple(_row(line, point, seen, e_g, s_g, figures.eccentricity_g) for point in (*seen.points, seen.verify))
-    cause = _cause(seen, line, rows, scale, figures)
+    cause, suspect = _cause(seen, line, rows, scale, figures)
     verdict: Verdict = "FAIL" if cause or any(row.verdict == "FAIL" for row in rows) else (
         "PASS" if all(row.verdict == "PASS" for row in rows) else "PASS (conditional)")
-    return Result(line, rows, s_g, figures, verdict, cause)
+    return Result(line, rows, s_g, figures, verdict, cause, suspect, outcomes)
 
 
 def _row(line: Line, point: Point, seen: Observations, e_g: float, s_g: float, eccentricity_g: float) -> Row:
@@ -187,31 +217,35 @@ def _row(line: Line, point: Point, seen: Observations, e_g: float, s_g: float, e
     limit_g = permitted_g(load_g, e_g)
     verdict: Verdict = ("FAIL" if abs(error_g) > limit_g else
                         "PASS" if abs(error_g) + 2.0 * u_g <= limit_g else "PASS (conditional)")
-    return Row(load_g, load_g + error_g, error_g, 2.0 * u_g, limit_g, verdict)
+    going: Going = "verify" if point is seen.verify else "up" if point.rising else "down"
+    return Row(load_g, load_g + error_g, error_g, 2.0 * u_g, limit_g, verdict, going)
 
 
-def _cause(seen: Observations, line: Line, rows: tuple[Row, ...], scale: Scale, figures: Figures) -> Cause:
-    """Return the likely cause of a failure, the most telling first; empty when nothing fails."""
+def _cause(seen: Observations, line: Line, rows: tuple[Row, ...], scale: Scale,
+           figures: Figures) -> tuple[Cause, str]:
+    """Return the likely cause of a failure, the most telling first, and whom it is about; empty when nothing fails."""
     e_g = scale.e_g
+    fails = any(row.verdict == "FAIL" for row in rows)
     if line.a * scale.nominal_counts_per_gram < 0.0:
-        return "sign"
-    if _odd_point(seen, e_g):
-        return "wrong-mass"
+        return "sign", ""
+    suspect = _odd_load(seen, e_g) or (_odd_mass(seen, e_g) if fails else "")
+    if suspect:
+        return "wrong-mass", suspect
     if not 0.5 <= 1.0 / line.a / scale.nominal_counts_per_gram <= 2.0:
-        return "capacity"
+        return "capacity", ""
     if figures.range_g > permitted_g(seen.repeat_mass.grams, e_g):
-        return "scatter"
+        return "scatter", ""
     if figures.eccentricity_g > permitted_g(seen.corner_mass.grams, e_g):
-        return "corner"
+        return "corner", ""
     if abs(figures.zero_return_g) > 0.5 * e_g:
-        return "drift"
-    if any(row.verdict == "FAIL" for row in rows):
-        return "sticking" if figures.hysteresis_g > 1.5 * permitted_g(scale.max_g / 2.0, e_g) else "bow"
-    return ""
+        return "drift", ""
+    if fails:
+        return ("sticking" if figures.hysteresis_g > 1.5 * permitted_g(scale.max_g / 2.0, e_g) else "bow"), ""
+    return "", ""
 
 
-def _odd_point(seen: Observations, e_g: float) -> bool:
-    """Tell whether the readings at one load disagree with a line through all the others, which agree among them."""
+def _odd_load(seen: Observations, e_g: float) -> str:
+    """Return the load whose readings disagree with a line through all the others, which agree among them."""
     points = (*seen.points, seen.verify)
     loads = sorted({point.mass.grams for point in points})
     for load_g in loads:
@@ -222,8 +256,58 @@ def _odd_point(seen: Observations, e_g: float) -> bool:
         line = fitted(others, 0.1 * e_g)
         off_g = [abs(line.grams(point.counts) - load_g) for point in at_load]
         if min(off_g) > 4.0 * permitted_g(load_g, e_g) and _worst_g(line, others) < permitted_g(max(loads), e_g):
-            return True
-    return False
+            return f"the load of {load_g / 1000:g} kg"
+    return ""
+
+
+def _odd_mass(seen: Observations, e_g: float) -> str:
+    """Return the mark of the one mass of which a wrong value explains all errors; empty where none does.
+
+    The same curve is fitted again with that mass's error as one more unknown.
+    """
+    points = (*seen.points, seen.verify)
+    top = max(abs(point.counts) for point in points)
+    x = [point.counts / top for point in points]
+    grams = [point.mass.grams for point in points]
+    if len(set(grams)) < 5:  # three unknowns explain fewer loads by themselves
+        return ""
+    squared, even = [v * v for v in x], [1.0] * len(points)
+    found: dict[str, list[float]] = {}
+    for part in sorted({part for point in points for part in point.mass.parts}):
+        on = [1.0 if part in point.mass.parts else 0.0 for point in points]
+        if not all(on):
+            found[part] = _left_over([x, squared, on], grams, even)
+    before = _sum_of_squares(_left_over([x, squared], grams, even))
+    best = min(found, key=lambda part: _sum_of_squares(found[part]), default="")
+    explains = bool(best) and (_sum_of_squares(found[best]) < 0.2 * before
+                               and max(map(abs, found[best])) <= permitted_g(max(grams), e_g))
+    return best if explains else ""
+
+
+def _left_over(columns: list[list[float]], values: list[float], weights: list[float]) -> list[float]:
+    """Return what a fit of the columns leaves of each value."""
+    factors = _least_squares(columns, values, weights)
+    return [value - sum(factor * column[i] for factor, column in zip(factors, columns, strict=True))
+            for i, value in enumerate(values)]
+
+
+def _sum_of_squares(values: list[float]) -> float:
+    return sum(value * value for value in values)
+
+
+def _least_squares(columns: list[list[float]], values: list[float], weights: list[float]) -> list[float]:
+    """Return the factors of the columns whose weighted sum comes closest to the values (normal equations)."""
+    rows = [[sum(w * u * v for w, u, v in zip(weights, one, other, strict=True)) for other in (*columns, values)]
+            for one in columns]
+    size = len(rows)
+    for i in range(size):
+        pivot = max(range(i, size), key=lambda row: abs(rows[row][i]))
+        rows[i], rows[pivot] = rows[pivot], rows[i]
+        for row in range(size):
+            if row != i:
+                share = rows[row][i] / rows[i][i]
+                rows[row] = [left - share * right for left, right in zip(rows[row], rows[i], strict=True)]
+    return [rows[i][-1] / rows[i][i] for i in range(size)]
 
 
 def _hysteresis_g(line: Line, points: tuple[Point, ...]) -> float:

@@ -9,42 +9,34 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from agent.weighing import Negative, Phase, PlatformCleared, ScaleFault, Weigher, WeightStable
+from msgspec.structs import replace
+
+from agent.weighing import Negative, Overload, Phase, PlatformCleared, ScaleFault, Weigher, WeightStable
 from agent.weighing.diagnosis import diagnose
-from calibration.masses import stacks_of
-from calibration.scale import CAUSE_HINTS, Mass, Observations, Point, Scale, judged
+from calibration.scale import CAUSE_HINTS, Observations, Point, Scale, judged
 from firmware_config.calibration import ScaleCalibration
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from calibration.masses import Reference
+    from calibration.plan import Kind, Plan, Step
     from calibration.scale import Result
-    from firmware_config.scale import ScaleSettings
 
 PRECHECK_S = 5.0
 STEP_TIMEOUT_S = 300.0
 NEAR = 0.04
-"""A load within four percent of the expected one is taken for it; the provisional span is no better."""
-CORNERS = ("centre", "front left", "front right", "rear right", "rear left", "centre again")
+"""A load within four percent of the expected one is taken for it."""
+FIRST_SPAN = (0.5, 2.0)
+"""A cell that was never calibrated may give half to double of what 2 mV/V would."""
+FLOOD = 4.0
+"""So many times the nominal rate are not waited for."""
 BLOCKING = {"scale.few-samples", "scale.rate", "scale.saturated", "scale.stuck-code", "scale.spikes"}
-
-Kind = Literal["exercise", "zero", "point", "repeat", "corner", "zero-return", "verify"]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One thing to do: put this load on (grams; 0 is an empty platform), and what for."""
-
-    kind: Kind
-    load_g: float
-    text: str
-    rising: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One line of the dialogue: a step that begins or is done, a mistake, a refusal; seconds of the sample."""
+    """One line of the dialogue: a step that begins or is done, a mistake, a refusal; seconds of the sample.
+
+    `counts` are those above zero of a load, or the converter's own of an empty platform.
+    """
 
     at_s: float
     what: Literal["precheck", "do", "done", "wrong-load", "refused", "result"]
@@ -52,57 +44,7 @@ class Said:
     text: str
     load_g: float = 0.0
     counts: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """The scale, the stacks of masses that are put on (ascending), the one to verify with, and the corners' load.
-
-    `verify` is no load of `stacks`. `counts_per_gram` is the old calibration's or the data sheet's: it only
-    recognises masses.
-    """
-
-    settings: ScaleSettings
-    counts_per_gram: float
-    stacks: tuple[Mass, ...]
-    verify: Mass
-    corner: Mass
-    repeat: Mass
-    exercises: int = 3
-    repeats: int = 6
-
-    def steps(self) -> list[Step]:
-        """Return the dialogue in order: exercise, zero, up, down, zero, repeats, corners, zero, verify."""
-        top = self.stacks[-1]
-        steps: list[Step] = []
-        for i in range(self.exercises):
-            steps += [Step("exercise", top.grams, f"exercise {i + 1} of {self.exercises}: {_kg(top)} on"),
-                      Step("exercise", 0.0, "and off")]
-        steps.append(Step("zero", 0.0, "empty the platform"))
-        steps += [Step("point", mass.grams, f"{_kg(mass)} on") for mass in self.stacks]
-        steps += [Step("point", mass.grams, f"down to {_kg(mass)}", rising=False)
-                  for mass in reversed(self.stacks[:-1])]
-        steps.append(Step("zero", 0.0, "all off"))
-        for i in range(self.repeats):
-            steps += [Step("repeat", self.repeat.grams, f"repeat {i + 1} of {self.repeats}: {_kg(self.repeat)} on"),
-                      Step("zero", 0.0, "and off")]
-        for name in CORNERS:
-            steps += [Step("corner", self.corner.grams, f"{_kg(self.corner)} at the {name}"),
-                      Step("zero", 0.0, "and off")]
-        steps.append(Step("verify", self.verify.grams, f"to verify: {_kg(self.verify)} on"))
-        steps.append(Step("zero-return", 0.0, "all off, done"))
-        return steps
-
-
-def plan_for(masses: Sequence[Reference], settings: ScaleSettings, counts_per_gram: float) -> Plan:
-    """Return the plan for a set of masses: corners near a third of the capacity, repeats near a half.
-
-    Raises DeviceError `calibration.few-masses`.
-    """
-    stacks, verify = stacks_of(masses, settings.capacity_g)
-    third = min(stacks, key=lambda mass: abs(mass.grams - settings.capacity_g / 3.0))
-    half = min(stacks, key=lambda mass: abs(mass.grams - settings.capacity_g / 2.0))
-    return Plan(settings, counts_per_gram, stacks, verify, third, half)
+    masses: str = ""
 
 
 @dataclass(slots=True)
@@ -121,10 +63,9 @@ class Session:
     _zero_counts: float = 0.0
     _noise_counts: float = 0.0
     _warned_g: float = 0.0
-    _points: list[Point] = field(default_factory=list)
-    _repeats: list[float] = field(default_factory=list)
-    _corners: list[float] = field(default_factory=list)
-    _verify: Point | None = None
+    _span: float = 0.0
+    _taken: dict[int, float] = field(default_factory=dict)
+    _loaded_index: int = -1
     _recent: list[int] = field(default_factory=list)
 
     @property
@@ -135,7 +76,7 @@ class Session:
     @property
     def progress(self) -> tuple[int, int]:
         """Steps done and steps in all."""
-        return max(0, self._index), len(self._steps)
+        return len(self._steps) if self.result is not None else max(0, self._index), len(self._steps)
 
     @property
     def zero_counts(self) -> float:
@@ -145,7 +86,13 @@ class Session:
     @property
     def row_counts(self) -> tuple[float, ...]:
         """Counts above zero of each row of the result, in its order."""
-        return tuple(point.counts for point in (*self._points, self._verify) if point is not None)
+        return (*self._of("point"), *self._of("verify"))
+
+    @property
+    def live_g(self) -> float:
+        """What stands on the platform this moment, by the span so far; for screens only."""
+        span = abs(self.plan.counts_per_gram)
+        return self._weigher.live_g * span / self._span if self._weigher is not None else 0.0
 
     def feed(self, at_s: float, counts: int) -> list[Said]:
         """Take one conversion and return what is to be said about it."""
@@ -157,24 +104,21 @@ class Session:
         if len(self._recent) > 2 * self.plan.settings.rate_sps:
             del self._recent[:len(self._recent) // 2]
         said: list[Said] = []
-        weigher = self._weigher
-        for event in weigher.feed(at_s, counts):
-            falling = counts - self._start_counts < -0.25 * self.plan.stacks[-1].grams * abs(self.plan.counts_per_gram)
-            if isinstance(event, ScaleFault) and event.reason == "out-of-range" and falling:
-                return [self._refuse(at_s, "calibration.factor-sign", CAUSE_HINTS["sign"])]
-            if isinstance(event, ScaleFault):
-                return [self._refuse(at_s, f"scale.{event.reason}", "The load cell failed: packbench check scale.")]
-            if isinstance(event, Negative):
-                return [self._refuse(at_s, "calibration.factor-sign", CAUSE_HINTS["sign"])]
+        for event in self._weigher.feed(at_s, counts):
+            if isinstance(event, ScaleFault | Negative):
+                return [*said, self._broken(at_s, counts, event)]
             if isinstance(event, WeightStable):
                 said += self._loaded(at_s, event.gross_g)
             elif isinstance(event, PlatformCleared):
                 said += self._emptied(at_s)
-        if self._waits_for_empty() and weigher.phase is Phase.EMPTY and at_s - self._since_s > 1.5:
+            elif isinstance(event, Overload):
+                said += self._wrong(at_s, event.level_g * abs(self.plan.counts_per_gram), self._steps[self._index])
+        waited_s = at_s - self._since_s
+        if not _ended(said) and self._waits_for_empty() and self._weigher.phase is Phase.EMPTY and waited_s > 1.5:
             said += self._emptied(at_s)
-        if self.result is None and at_s - self._since_s > STEP_TIMEOUT_S:
-            step = self._steps[self._index]
-            said.append(self._refuse(at_s, "calibration.timeout", f"Nothing came of: {step.text}. Begin again."))
+        if not _ended(said) and at_s - self._since_s > STEP_TIMEOUT_S:
+            said.append(self._unfinished(at_s, "calibration.timeout",
+                                         f"Nothing came of: {self._steps[self._index].text}. Begin again."))
         return said
 
     def end(self, at_s: float) -> list[Said]:
@@ -182,15 +126,15 @@ class Session:
         if self.over:
             return []
         text = "The recording ended before the last step." if self._weigher else "There are too few conversions."
-        return [self._refuse(at_s, "calibration.incomplete", text)]
+        return [self._unfinished(at_s, "calibration.incomplete", text)]
 
     # -- steps ---------------------------------------------------------------------------------------------------
 
     def _precheck(self, at_s: float, counts: int) -> list[Said]:
         self._early.append((at_s, counts))
-        if at_s - self._early[0][0] < PRECHECK_S:
-            return []
         settings = self.plan.settings
+        if at_s - self._early[0][0] < PRECHECK_S and len(self._early) < FLOOD * PRECHECK_S * settings.rate_sps:
+            return []
         seen = diagnose([when for when, _ in self._early], [code for _, code in self._early],
                         rate_sps=settings.rate_sps, division_g=settings.division_g,
                         counts_per_gram=self.plan.counts_per_gram)
@@ -202,8 +146,10 @@ class Session:
         codes = sorted(code for _, code in self._early)
         self._start_counts = self._zero_counts = float(codes[len(codes) // 2])
         self._noise_counts = seen.noise_counts
-        span = abs(self.plan.counts_per_gram)
-        self._weigher = Weigher(settings, ScaleCalibration(zero_counts=self._start_counts, counts_per_gram=span))
+        span = self._span = abs(self.plan.counts_per_gram)
+        # By a guessed span the largest load may look like twice the capacity.
+        room = settings if self.plan.known else replace(settings, capacity_g=FIRST_SPAN[1] * settings.capacity_g)
+        self._weigher = Weigher(room, ScaleCalibration(zero_counts=self._start_counts, counts_per_gram=span))
         for when, code in self._early:
             self._weigher.feed(when, code)
         self._steps = self.plan.steps()
@@ -211,66 +157,97 @@ class Session:
         return [Said(at_s, "precheck", "", text), *self._next(at_s)]
 
     def _loaded(self, at_s: float, gross_g: float) -> list[Said]:
-        step = self._steps[self._index]
         counts = gross_g * abs(self.plan.counts_per_gram)
-        if step.load_g == 0.0:
+        step, before = self._steps[self._index], self._loaded_index
+        if before >= 0 and self._is(counts, self._steps[before].load_g) and not self._is(counts, step.load_g):
+            # The same mass again at its rest: a hand or a rocking mass had moved the first value.
+            self._taken[before] = counts
             return []
-        if abs(gross_g - step.load_g) > NEAR * step.load_g + 5.0 * self.plan.settings.division_g:
-            if abs(gross_g - self._warned_g) < NEAR * step.load_g:
-                return []
-            self._warned_g = gross_g
-            text = f"expected {step.load_g / 1000:g} kg, this looks like {gross_g / 1000:.2f} kg"
-            return [Said(at_s, "wrong-load", "calibration.unknown-mass", text, gross_g, counts)]
-        mass = next((mass for mass in (*self.plan.stacks, self.plan.verify, self.plan.corner, self.plan.repeat)
-                     if mass.grams == step.load_g), self.plan.verify)
-        if step.kind == "point":
-            self._points.append(Point(mass, counts, step.rising))
-        elif step.kind == "repeat":
-            self._repeats.append(counts)
-        elif step.kind == "corner":
-            self._corners.append(counts)
-        elif step.kind == "verify":
-            self._verify = Point(self.plan.verify, counts)
+        if step.mass is None:
+            return []
+        if step.kind == "exercise" and not self.plan.known and not self._taken:
+            low, high = (share * self._span * step.load_g for share in FIRST_SPAN)
+            self._span = counts / step.load_g if low <= counts <= high else self._span
+        if not self._is(counts, step.load_g):
+            return self._wrong(at_s, counts, step)
+        self._taken[self._index] = counts
+        self._loaded_index = self._index
         return [Said(at_s, "done", step.kind, step.text, step.load_g, counts), *self._next(at_s)]
+
+    def _is(self, counts: float, load_g: float) -> bool:
+        """Tell whether these counts are the load that was asked for."""
+        return abs(counts / self._span - load_g) <= NEAR * load_g + 5.0 * self.plan.settings.division_g
+
+    def _wrong(self, at_s: float, counts: float, step: Step) -> list[Said]:
+        gross_g = counts / self._span
+        if abs(gross_g - self._warned_g) < NEAR * step.load_g:
+            return []
+        self._warned_g = gross_g
+        text = f"expected {step.load_g / 1000:g} kg, this looks like {gross_g / 1000:.2f} kg"
+        return [Said(at_s, "wrong-load", "calibration.unknown-mass", text, gross_g, counts, step.parts)]
 
     def _emptied(self, at_s: float) -> list[Said]:
         if not self._waits_for_empty():
             return []
         step = self._steps[self._index]
-        span = abs(self.plan.counts_per_gram)
-        if step.kind == "zero-return" or (step.kind == "zero" and not self._points):
-            newest = sorted(self._recent[-int(self.plan.settings.rate_sps):])
-            self._zero_counts = float(newest[len(newest) // 2])
-        if step.kind == "zero" and not self._points:
-            self._start_counts = self._zero_counts
-        done = Said(at_s, "done", step.kind, step.text, 0.0, self._zero_counts)
+        self._loaded_index = -1
+        newest = sorted(self._recent[-int(self.plan.settings.rate_sps):])
+        level = float(newest[len(newest) // 2])
+        if step.kind == "zero-return" or (step.kind == "zero" and not self._of("point")):
+            self._zero_counts = level
+        if step.kind == "zero" and not self._of("point"):
+            self._start_counts = level
+        done = Said(at_s, "done", step.kind, step.text, 0.0, level)
         if step.kind != "zero-return":
             return [done, *self._next(at_s)]
-        return [done, self._judge(at_s, span)]
+        return [done, self._judge(at_s)]
 
-    def _judge(self, at_s: float, span: float) -> Said:
+    def _of(self, kind: Kind) -> list[float]:
+        """Return the counts of all steps of a kind so far, in their order."""
+        return [counts for index, counts in sorted(self._taken.items()) if self._steps[index].kind == kind]
+
+    def _judge(self, at_s: float) -> Said:
         plan = self.plan
-        if self._verify is None:
-            return self._refuse(at_s, "calibration.incomplete", "The verification is missing.")
-        seen = Observations(tuple(self._points), tuple(self._repeats), plan.repeat, tuple(self._corners), plan.corner,
-                            self._zero_counts - self._start_counts, self._noise_counts, self._verify)
-        self.result = judged(seen, Scale(plan.settings.division_g, plan.stacks[-1].grams, span))
-        text = self.result.verdict + (f": {CAUSE_HINTS[self.result.cause]}" if self.result.cause else "")
+        points = tuple(Point(step.mass, counts, step.rising) for index, counts in sorted(self._taken.items())
+                       if (step := self._steps[index]).kind == "point" and step.mass is not None)
+        seen = Observations(points, tuple(self._of("repeat")), plan.repeat, tuple(self._of("corner")), plan.corner,
+                            self._zero_counts - self._start_counts, self._noise_counts,
+                            Point(plan.verify, self._of("verify")[0]))
+        self.result = judged(seen, Scale(plan.settings.division_g, plan.stacks[-1].grams, self._span))
+        suspect = f" Look at {self.result.suspect}." if self.result.suspect else ""
+        text = self.result.verdict + (f": {CAUSE_HINTS[self.result.cause]}{suspect}" if self.result.cause else "")
         return Said(at_s, "result", self.result.cause, text)
 
     def _next(self, at_s: float) -> list[Said]:
         self._index += 1
         self._since_s, self._warned_g = at_s, 0.0
         step = self._steps[self._index]
-        return [Said(at_s, "do", step.kind, step.text, step.load_g)]
+        return [Said(at_s, "do", step.kind, step.text, step.load_g, masses=step.parts)]
 
     def _waits_for_empty(self) -> bool:
-        return 0 <= self._index < len(self._steps) and self._steps[self._index].load_g == 0.0
+        return 0 <= self._index < len(self._steps) and self._steps[self._index].mass is None
+
+    def _broken(self, at_s: float, counts: int, event: ScaleFault | Negative) -> Said:
+        falling = counts - self._start_counts < -0.25 * self.plan.stacks[-1].grams * self._span
+        if isinstance(event, ScaleFault) and not (event.reason == "out-of-range" and falling):
+            return self._refuse(at_s, f"scale.{event.reason}", "The load cell failed: packbench check scale.")
+        if self._taken:
+            return self._refuse(at_s, "scale.negative", "The platform is lighter than empty: something was taken off "
+                                                        "that belongs to it. Begin again.")
+        return self._refuse(at_s, "calibration.factor-sign", CAUSE_HINTS["sign"])
+
+    def _unfinished(self, at_s: float, code: str, text: str) -> Said:
+        """Refuse for what did not come; a mass that stood there instead is the reason."""
+        if self._warned_g:
+            step = self._steps[self._index]
+            return self._refuse(at_s, "calibration.unknown-mass",
+                                f"{step.text}: {self._warned_g / 1000:.2f} kg came. Check the masses, begin again.")
+        return self._refuse(at_s, code, text)
 
     def _refuse(self, at_s: float, code: str, text: str) -> Said:
         self.refused = Said(at_s, "refused", code, text)
         return self.refused
 
 
-def _kg(mass: Mass) -> str:
-    return f"{mass.grams / 1000:g} kg"
+def _ended(said: list[Said]) -> bool:
+    return bool(said) and said[-1].what in {"result", "refused"}

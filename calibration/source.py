@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from agent.local import Loan
     from firmware_config.settings import Scale, Settings
 
+# Real seconds without a conversion; the drivers of real wires say earlier that they are mute.
+SILENT_S = 5.0
 SETTINGS = Path("/etc/packbench/station.toml")
 SOCKET = Path("/run/packbench/packbench.sock")
 DIRECTORY = Path("/var/lib/packbench/calibration")
@@ -26,9 +28,12 @@ DIRECTORY = Path("/var/lib/packbench/calibration")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A load cell, the folder of its calibrations, and the socket of the daemon that may have it."""
+    """A scale, the folder of its calibrations, and the socket of the daemon that may have it.
 
-    driver: Driver
+    `instrument` are the settings of a scale that weighs by itself; `thermometer` is None where none is named.
+    """
+
+    driver: Driver | None
     path: str
     pins: tuple[int, int]
     rate_sps: float
@@ -37,10 +42,19 @@ class Source:
     directory: Path
     station: str
     socket: Path
+    instrument: Scale | None = None
+    thermometer: Path | None = None
+
+    def refuse_instrument(self) -> None:
+        """Raise DeviceError `scale.instrument` for a scale that weighs by itself: only its own keys calibrate it."""
+        if self.instrument is not None:
+            raise DeviceError("scale.instrument", "this scale weighs by itself and keeps its own calibration.",
+                              "Calibrate it with its own keys, as its manual says; then check it: "
+                              "packbench calibrate check-weight MASS --new-series.")
 
     @contextmanager
     def lent(self) -> Iterator[Loan]:
-        """Borrow the load cell until the end, if a daemon runs. Raises DeviceError `scale.not-lent`."""
+        """Borrow the scale until the end, if a daemon runs. Raises DeviceError `scale.not-lent`."""
         from agent.local import Loan, LocalError, borrowed
 
         if self.driver == "trace":
@@ -53,13 +67,25 @@ class Source:
             raise DeviceError("scale.not-lent", str(error), "The old calibration is still in force.") from error
 
     def conversions(self, loan: Loan, seconds: float | None = None) -> Iterator[tuple[float, int]]:
-        """Yield (seconds, counts) until real seconds are over. Raises DeviceError, LocalError when the loan ends."""
-        end_s = None if seconds is None else time.monotonic() + seconds
+        """Yield (seconds, counts) of a load cell until real seconds are over.
+
+        Raises DeviceError, also `scale.silent` for one that is mute; LocalError when the loan ends.
+        """
+        if self.driver is None:
+            raise LookupError("a scale that weighs by itself has no conversions")
+        heard_s = time.monotonic()
+        end_s = None if seconds is None else heard_s + seconds
         device = open_scale(self.driver, self.path, time.monotonic, time.sleep, data_pin=self.pins[0],
                             clock_pin=self.pins[1])
         try:
             while end_s is None or time.monotonic() < end_s:
-                yield from ((sample.at_s, sample.counts) for sample in device.read(0.5))
+                samples = device.read(0.5)
+                if samples:
+                    heard_s = time.monotonic()
+                elif time.monotonic() - heard_s > SILENT_S:
+                    raise DeviceError("scale.silent", f"no conversion came for {SILENT_S:.0f} seconds.",
+                                      "Check the load cell's cable and power: packbench check scale.")
+                yield from ((sample.at_s, sample.counts) for sample in samples)
                 loan.check()
         finally:
             device.close()
@@ -90,13 +116,18 @@ def source_of(given: dict[str, Any]) -> Source:
     one = settings.scale[0] if settings is not None and settings.scale else None
     capacity_g = told["capacity"] or (one.capacity_g if one is not None else 30_000.0)
     division_g = told["division"] or (one.division_g if one is not None and not told["capacity"] else capacity_g / 3000)
-    driver, path = (told["driver"], told["path"]) if told["driver"] or one is None else _way(one, settings)
+    instrument = one if one is not None and one.instrument and not told["driver"] else None
+    driver: Driver | None = told["driver"] or "spi"
+    path: str = told["path"]
+    if one is not None and not told["driver"]:
+        driver, path = _way(one, settings)
     return Source(
-        driver or "spi", path, (one.data_pin, one.clock_pin) if one is not None else (9, 10),
+        driver, path, (one.data_pin, one.clock_pin) if one is not None else (9, 10),
         told["rate"] or (one.rate_sps if one is not None else 80.0), capacity_g, division_g,
         told["directory"] or (Path(settings.directory) / "calibration" if settings is not None else DIRECTORY),
         settings.station.id if settings is not None else "",
-        told["socket"] or (Path(settings.socket) if settings is not None else SOCKET))
+        told["socket"] or (Path(settings.socket) if settings is not None else SOCKET), instrument,
+        Path(one.thermometer) if one is not None and one.thermometer else None)
 
 
 def _settings(config: Path) -> Settings:
@@ -108,8 +139,7 @@ def _settings(config: Path) -> Settings:
         raise DeviceError("calibration.no-settings", str(error), "Mend the file.") from error
 
 
-def _way(one: Scale, settings: Settings | None) -> tuple[Driver, str]:
+def _way(one: Scale, settings: Settings | None) -> tuple[Driver | None, str]:
     if one.driver == "serial" or one.driver == "hid":  # noqa: PLR1714 (mypy narrows by single comparisons)
-        raise DeviceError("scale.instrument", "this scale weighs by itself and keeps its own calibration.",
-                          "Calibrate it with its own keys, as its manual says.")
+        return None, one.path
     return one.driver, settings.bench if settings is not None and one.driver == "bench" else one.path

@@ -96,6 +96,7 @@ class Wires:
                 wire.sendall(block)
             except OSError:
                 self._scales.remove(wire)
+                wire.close()
 
     def _scale(self, wire: socket.socket) -> None:
         wire.settimeout(0.5)

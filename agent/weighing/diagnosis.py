@@ -55,7 +55,7 @@ def diagnose(at_s: Sequence[float], counts: Sequence[int], *, rate_sps: float, d
     saturated = sum(code in NEVER for code in counts)
     good = [float(code) for code in counts if code not in NEVER]
     noise, spikes, drift, hum, ring_hz = 0.0, 0, 0.0, 0.0, None
-    if len(good) >= 2.0 * rate_sps:
+    if rate > 0.0 and len(good) >= 2.0 * rate_sps:
         middle = [median(good[i - 1:i + 2]) for i in range(1, len(good) - 1)]
         away = [abs(x - m) for x, m in zip(good[1:-1], middle, strict=True)]
         steps = [b - a for a, b in pairwise(good)]

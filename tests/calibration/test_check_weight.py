@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from agent.bench.scale import EMPTY_CODE, ScalePhysics, ScaleRig
 from agent.warmth import WarmthLog
-from calibration.check_weight import judged_checks, zero_and_warmth
+from calibration.check_weight import judged_checks, span_and_warmth, zero_and_warmth
 from calibration.cli_check import check_weight
 from firmware_config.calibration import ScaleCalibration
 from tests.simulation.hx711_chip import FakeClock
@@ -44,6 +44,27 @@ def test_half_the_limit_warns_and_the_limit_blocks() -> None:
     assert judged_checks([0.0, 1.0], 10_000.0, 10.0).verdict == "well"
     assert judged_checks([0.0, 11.0], 10_000.0, 10.0).verdict == "warn"
     assert judged_checks([0.0, 21.0], 10_000.0, 10.0).verdict == "block"
+
+
+def test_a_steady_drift_says_how_long_it_may_go_on() -> None:
+    drifting = judged_checks([0.5 * n for n in range(12)], 10_000.0, 10.0)
+    assert (drifting.verdict, drifting.text.endswith("About 33 checks until the limit.")) == ("drifting", True)
+    assert "until" not in judged_checks([9.0, -9.0] * 6, 10_000.0, 10.0).text
+
+
+def test_an_instrument_that_rounds_to_whole_steps_does_not_drift_by_one_step_now_and_then() -> None:
+    shown_g = [10.0, 0.0, 0.0, 10.0, 0.0, 0.0, 0.0, 10.0, 0.0]
+    assert judged_checks(shown_g, 10_000.0, 10.0, step_g=10.0).verdict == "well"
+    assert judged_checks([10.0] * 6, 10_000.0, 10.0, step_g=10.0).verdict == "drifting"
+
+
+def test_a_span_that_follows_the_hall_is_found_after_ten_checks_over_eight_degrees() -> None:
+    checks = [(15.0 + n, 0.8 * n + (3.0 if n == 4 else 0.0)) for n in range(11)]
+    found = span_and_warmth(checks)
+    assert found is not None
+    assert found.g_per_kelvin == pytest.approx(0.8, abs=0.02)
+    assert found.usable
+    assert span_and_warmth(checks[:8]) is None
 
 
 def test_the_zeros_warmth_is_found_beside_a_drift_and_an_outlier() -> None:
@@ -82,7 +103,8 @@ def test_a_check_weight_joins_the_log_and_is_judged(tmp_path: Path, monkeypatch:
         (tmp_path / "temperature").write_text(f"{20_000 + 8_000 * abs(i % 72 - 36) // 36}\n")
         noted.note(1.7e9 + i * 300.0, 1.5 * 8.0 * abs(i % 72 - 36) / 36)
         noted.note(1.7e9 + i * 300.0 + 10.0, 99.0)  # too soon after the last
-    warm = json.loads(CliRunner().invoke(check_weight, arguments).stdout)["warmth"]
+    said = json.loads(CliRunner().invoke(check_weight, arguments).stdout)
+    warm = said["warmth"]["zero"]
     assert (round(warm["g_per_kelvin"], 1), round(warm["span_kelvin"])) == (1.5, 8)
     assert len((tmp_path / "check-weights.jsonl").read_text().splitlines()) == 3
     assert CliRunner().invoke(check_weight, ["20kg", *arguments[1:]]).exit_code == 1

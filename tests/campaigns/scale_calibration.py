@@ -2,9 +2,17 @@
 
     python -m tests.campaigns.scale_calibration [--scales 500]
 
-Simulated cells: nonlinearity (a bow, an S-shape up to a quarter of what it leaves) and hysteresis up to 0.05 % of
-capacity each, corners to 0.3 e, M1 masses within their
-tolerance, 30 kg / 10 g. `inside` is the share whose error stays within the permitted one at every load.
+Simulated cells of 30 kg / 10 g: nonlinearity (a bow, an S-shape up to a quarter of what it leaves) and hysteresis up to
+0.05 % of capacity each, corners to 0.3 e, two M1 masses of 5 kg and two of 10 kg within their tolerance. `inside` is
+the share whose error stays within the permitted one at every load. Each fault comes large and small (just above what is
+permitted), so that causes are not named by size alone:
+
+    wrong load      one stack is not what was asked for: half, double, 10 %, 2 %, 0.5 % off
+    wrong mass      one mass of the set is not what it is named: 4 %, 2 %, 1 % off, in all stacks that hold it
+    sticking        hysteresis of 0.1 to 0.6 %
+    corner          one corner off by 12 to 60 g (10 g are permitted)
+    drift           zero moves by 6 to 40 g during the calibration (5 g are permitted)
+    sign            the signal falls with load
 """
 
 from __future__ import annotations
@@ -13,12 +21,14 @@ import argparse
 from collections import Counter
 from random import Random
 
+from calibration.masses import from_words, stacks_of
 from calibration.scale import Line, Mass, Observations, Point, Result, Scale, judged, permitted_g
 
 MAX_G, E_G, COUNTS_PER_GRAM = 30_000.0, 10.0, 143.0
-LOADS_G = (5000.0, 10_000.0, 15_000.0, 20_000.0, 30_000.0)
-CORNER_G, REPEAT_G, VERIFY_G = 10_000.0, 15_000.0, 25_000.0
-FAULTS = ("", "wrong-mass", "sticking", "corner", "drift", "sign")
+STACKS, VERIFY = stacks_of(from_words(("5kg", "5kg", "10kg", "10kg")), MAX_G)
+CORNER, REPEAT = STACKS[1], STACKS[2]
+FAULTS = ("", "wrong load", "wrong mass", "sticking", "corner", "drift", "sign")
+CAUSES = {"wrong load": "wrong-mass", "wrong mass": "wrong-mass"}
 
 
 class Cell:
@@ -28,13 +38,13 @@ class Cell:
         self.random, self.fault = random, fault
         self.bow = random.uniform(-0.0005, 0.0005)
         self.s_shape = (0.0005 - abs(self.bow)) * random.uniform(-0.25, 0.25)
-        self.hysteresis = random.uniform(0.0, 0.0005) if fault != "sticking" else random.uniform(0.002, 0.006)
+        self.hysteresis = random.uniform(0.0, 0.0005) if fault != "sticking" else random.uniform(0.001, 0.006)
         self.corners = [random.gauss(0.0, 1.0) for _ in range(4)]
         if fault == "corner":
-            self.corners[random.randrange(4)] += random.choice((-1, 1)) * random.uniform(15.0, 60.0)
+            self.corners[random.randrange(4)] += random.choice((-1, 1)) * random.uniform(12.0, 60.0)
         self.sign = -1.0 if fault == "sign" else 1.0
         self.gain = COUNTS_PER_GRAM * random.uniform(0.97, 1.03)
-        drifts_g = random.choice((-1, 1)) * random.uniform(8.0, 40.0)
+        drifts_g = random.choice((-1, 1)) * random.uniform(6.0, 40.0)
         self.zero_drift_g = drifts_g if fault == "drift" else random.gauss(0.0, 0.6)
 
     def counts(self, grams: float, *, rising: bool = True, progress: float = 0.0, noise_g: float = 0.3) -> float:
@@ -47,28 +57,27 @@ class Cell:
         return self.sign * self.gain * noisy
 
 
-def mass(random: Random, grams: float) -> tuple[Mass, float]:
-    """A mass by its name, and what it really is."""
-    tolerance_g = grams * 50e-6
-    return Mass(grams, tolerance_g), grams + random.uniform(-tolerance_g, tolerance_g)
-
-
 def session(random: Random, fault: str) -> tuple[Cell, Result]:
+    """One calibration of one cell, without the dialogue."""
     cell = Cell(random, fault)
-    masses = {grams: mass(random, grams) for grams in (*LOADS_G, VERIFY_G)}
-    wrong_g = random.choice(LOADS_G[:-1])
-    factor = random.choice((0.5, 0.9, 1.1, 0.98)) if fault == "wrong-mass" else 1.0
-    true = {grams: real * (factor if grams == wrong_g else 1.0) for grams, (_, real) in masses.items()}
-    order = [(grams, True) for grams in LOADS_G] + [(grams, False) for grams in reversed(LOADS_G[:-1])]
-    points = tuple(Point(masses[grams][0], cell.counts(true[grams], rising=rising, progress=i / len(order)), rising)
-                   for i, (grams, rising) in enumerate(order))
-    corner = [0.0, *cell.corners, 0.0]
+    sizes = {part: float(part.partition("kg")[0]) * 1000.0 for part in STACKS[-1].parts}
+    real = {part: grams * (1.0 + random.uniform(-50e-6, 50e-6)) for part, grams in sizes.items()}
+    if fault == "wrong mass":
+        real[random.choice(sorted(real))] *= 1.0 + random.choice((-1, 1)) * random.choice((0.04, 0.02, 0.01))
+    wrong, factor = random.choice(STACKS[:-1]), random.choice((0.5, 2.0, 0.9, 1.1, 0.98, 1.02, 0.995, 1.005))
+
+    def counts(mass: Mass, off_g: float = 0.0, *, rising: bool = True, progress: float = 1.0) -> float:
+        grams = sum(real[part] for part in mass.parts) * (factor if fault == "wrong load" and mass is wrong else 1.0)
+        return cell.counts(grams + off_g, rising=rising, progress=progress)
+
+    order = [(mass, True) for mass in STACKS] + [(mass, False) for mass in reversed(STACKS[:-1])]
     seen = Observations(
-        points=points, repeats=tuple(cell.counts(masses[REPEAT_G][1], progress=1.0) for _ in range(6)),
-        repeat_mass=masses[REPEAT_G][0],
-        corners=tuple(cell.counts(masses[CORNER_G][1] + off, progress=1.0) for off in corner),
-        corner_mass=masses[CORNER_G][0], zero_return=cell.counts(0.0, progress=1.0), noise_counts=0.3 * COUNTS_PER_GRAM,
-        verify=Point(masses[VERIFY_G][0], cell.counts(masses[VERIFY_G][1], progress=1.0)))
+        points=tuple(Point(mass, counts(mass, rising=rising, progress=i / len(order)), rising)
+                     for i, (mass, rising) in enumerate(order)),
+        repeats=tuple(counts(REPEAT) for _ in range(6)), repeat_mass=REPEAT,
+        corners=tuple(counts(CORNER, off_g) for off_g in (0.0, *cell.corners, 0.0)), corner_mass=CORNER,
+        zero_return=cell.counts(0.0, progress=1.0), noise_counts=0.3 * COUNTS_PER_GRAM,
+        verify=Point(VERIFY, counts(VERIFY)))
     return cell, judged(seen, Scale(E_G, MAX_G, COUNTS_PER_GRAM))
 
 
@@ -86,6 +95,7 @@ def run(scales: int) -> dict[str, Counter[str]]:
         for seed in range(scales):
             cell, result = session(Random(f"{fault}/{seed}"), fault)
             tally[result.cause or result.verdict] += 1
+            tally["right"] += bool(fault) and result.cause == CAUSES.get(fault, fault)
             tally["refused"] += result.verdict == "FAIL"
             if not fault:
                 tally["inside"] += inside(cell, result.line)

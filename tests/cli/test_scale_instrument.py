@@ -65,3 +65,33 @@ def test_counts_and_a_calibration_of_ours_are_refused_by_name(tmp_path: Path, in
     assert [one.exit_code for one in (recorded, calibrated)] == [1, 2]
     assert all("scale.instrument" in one.output for one in (recorded, calibrated))
     assert not (tmp_path / "x.csv").exists()
+
+
+class Visited(Indicator):
+    """An indicator that is empty for ten answers; then something stands on it."""
+
+    def __init__(self, weighed: bytes) -> None:
+        self._answers = iter([b"S S      0.000 kg\r\n"] * 10)
+        self._weighed = weighed
+        super().__init__()
+
+    @property
+    def shows(self) -> bytes:
+        return next(self._answers, self._weighed)
+
+    @shows.setter
+    def shows(self, shown: bytes) -> None:
+        self._weighed = self._weighed or shown
+
+
+def test_check_weights_judge_an_instrument_too_and_a_new_series_begins_when_it_was_calibrated(tmp_path: Path) -> None:
+    said = []
+    for shown, more in ((b"S S     10.000 kg\r\n", ()), (b"S S     10.008 kg\r\n", ()),
+                        (b"S S     10.000 kg\r\n", ("--new-series",)), (b"S S     10.000 kg\r\n", ())):
+        one = Visited(shown)
+        words = ("calibrate", "check-weight", "10kg", "--json", "--directory", str(tmp_path), *more)
+        said.append(run(tmp_path, one, *words))
+        one.unplug()
+    assert [one.exit_code for one in said] == [0, 3, 0, 0], said[0].output
+    assert [json.loads(one.output)["verdict"] for one in said] == ["well", "warn", "well", "well"]
+    assert [round(json.loads(one.output)["ewma_g"], 2) for one in said] == [0.0, 1.6, 0.0, 0.0]
