@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from firmware_config.settings import Settings
 
 
-# The drawing of a packing on a slip, 20 mm wide.
-PACKING_DOTS = 240
+# The drawing of a packing on a slip, 40 mm wide.
+PACKING_DOTS = 472
 
 
 class Devices:
@@ -157,7 +157,8 @@ class Devices:
         papers = (store.papers_of(page.parcel) if page.parcel else None) or job.papers
         file = next((kept_file(Path(self._settings.directory) / FILES, paper) for paper in papers
                      if paper.id == page.paper), b"")
-        order = PageOrder(page=page, job=job, parcel=parcel, papers=papers, file=file)
+        order = PageOrder(page=page, job=job, parcel=parcel, papers=papers, file=file,
+                          sender=self._settings.station.sender)
         self._printers[printer_of(self._settings, page.role)].print(order)
 
     def print_test(self, role: Role) -> str:
@@ -323,8 +324,11 @@ def _open_scanner(one: ScannerSettings, clock: Clock) -> SerialScanner | WedgeSc
 
 
 def _open_printer(one: PrinterSettings, settings: Settings, clock: Clock, beat: Callable[[], None]) -> Printer:
+    from agent.devices import raster
     from agent.devices.ql_page import Limits
 
+    if one.driver != "png":
+        raster.check_media(one.model, one.media)
     limits = Limits(silence_s=one.doubt_after_s)
     match one.driver:
         case "bench":

@@ -353,7 +353,7 @@ class PrinterWorker(Worker):
         number = order.page.no
         try:
             pages, warnings = self._render(order)
-        except PaperError as error:
+        except (PaperError, DeviceError) as error:
             self._post(PageRefused(at_ms=self._clock.now_ms(), print_no=number, code=error.code, detail=error.detail))
             return
         if warnings:

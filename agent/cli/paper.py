@@ -122,14 +122,14 @@ def _verified(paper: Paper) -> None:
 
 
 def _write(paper: Paper, out: Path, name: str, roll: str, as_json: bool) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for page in paper.pages:
-            path = out / f"{name}-{page.number}.png"
+    for page in paper.pages:
+        path = out / f"{name}-{page.number}.png"
+        try:
+            out.mkdir(parents=True, exist_ok=True)
             page.image.save(path, dpi=(300, 300))
-            _say(_row(page, path, roll, paper), as_json)
-    except OSError as error:
-        _refuse("paper.no-folder", f"{out}: {error.strerror}.", "Name a folder that can be written.")
+        except OSError as error:
+            _refuse("paper.no-folder", f"{out}: {error.strerror}.", "Name a folder that can be written.")
+        _say(_row(page, path, roll, paper), as_json)
 
 
 def _row(page: Page, path: Path, roll: str, paper: Paper) -> dict[str, Any]:

@@ -92,6 +92,19 @@ class Page:
         return picture.crop((offset, 0, offset + printable, picture.height))
 
 
+def check_media(model: str, media: str) -> None:
+    """Check that a printer of this model takes this label.
+
+    Raises DeviceError: `printer.unknown-model`, `printer.unknown-media`, `printer.media-not-for-model`.
+    """
+    printer, label = model_named(model), label_named(media)
+    if (label.restricted_to_models and model not in label.restricted_to_models) or (
+        is_two_color(label) and not printer.two_color
+    ):
+        raise DeviceError("printer.media-not-for-model", f"{media} does not fit a {model}.",
+                          "Choose another label or another printer for this paper.")  # fmt: skip
+
+
 def encode(image: Image.Image, *, model: str, media: str) -> bytes:
     """Return the raster job of one page: reset, header, rows, print and cut.
 
@@ -104,6 +117,7 @@ def encode(image: Image.Image, *, model: str, media: str) -> bytes:
     from PIL import Image
 
     printer, label = model_named(model), label_named(media)
+    check_media(model, media)
     _check_page(image, printer, label)
     width = printer.number_bytes_per_row * 8
     canvas = Image.new("1", (width, image.height), 1)
@@ -309,12 +323,6 @@ def unpack_bits(row: bytes) -> bytes:
 
 
 def _check_page(image: Image.Image, printer: Any, label: Any) -> None:  # noqa: ANN401 (brother_ql is not typed)
-    red = is_two_color(label)
-    if (label.restricted_to_models and printer.identifier not in label.restricted_to_models) or (
-        red and not printer.two_color
-    ):
-        raise DeviceError("printer.media-not-for-model", f"{label.identifier} does not fit a {printer.identifier}.",
-                          "Choose another label or another printer for this paper.")  # fmt: skip
     width, height = label.dots_printable
     shortest, longest = printer.min_max_length_dots
     if image.width != width:

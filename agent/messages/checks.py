@@ -95,8 +95,9 @@ def check_job(job: Job, *, entities: bool) -> Job:
     if not items:
         raise MessageError("job.no-items", "no line has a quantity above 0.")
     if entities:
-        ship_to = readable(job.ship_to)
-        return replace(job, items=tuple(replace(item, name=plain(item.name)) for item in items), ship_to=ship_to)
+        return replace(job, items=tuple(replace(item, name=plain(item.name)) for item in items),
+                       ship_to=readable(job.ship_to),
+                       ship_from=UNSET if job.ship_from is UNSET else readable(job.ship_from))
     return job if items is job.items else replace(job, items=items)
 
 

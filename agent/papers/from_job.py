@@ -11,7 +11,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from agent.papers.codes import Symbol
-from agent.papers.contents import Item, LabelContent, SlipContent, WaitingContent
+from agent.papers.contents import Address, Item, LabelContent, SlipContent, WaitingContent
 from agent.papers.fonts import Fonts
 from agent.papers.label import label
 from agent.papers.page import PaperError
@@ -48,7 +48,10 @@ class Packing:
 
 @dataclass(frozen=True, slots=True)
 class PageOrder:
-    """A page of the ledger with all that is printed on it; `file` is what the `url` of its paper held."""
+    """A page of the ledger with all that is printed on it.
+
+    `file` is what the `url` of its paper held; `sender` are the station's own lines, for jobs that name none.
+    """
 
     page: values.Print
     job: values.Job
@@ -56,6 +59,7 @@ class PageOrder:
     papers: tuple[values.Paper, ...]
     file: bytes = b""
     packing: Packing | None = None
+    sender: tuple[str, ...] = ()
 
 
 def paper_of(order: PageOrder, media: Media) -> Paper:
@@ -137,10 +141,10 @@ def label_content(order: PageOrder, paper: values.Paper, language: str) -> Label
     job, parcel = order.job, order.parcel
     if parcel is None:
         raise PaperError("paper.no-parcel", "a label needs its parcel.", "Weigh the box first.")
-    to = job.ship_to
     details = None if paper.data is UNSET else paper.data
     return LabelContent(
-        recipient=address(to.name, to.company, to.lines, to.postcode, to.city, to.region, to.country),
+        recipient=_printed(job.ship_to),
+        sender=Address(order.sender) if job.ship_from is UNSET else _printed(job.ship_from),
         pair=pair_code(f"{job.job}/1"),
         mark=order.page.mark,
         sscc=parcel.sscc,
@@ -159,7 +163,11 @@ def label_content(order: PageOrder, paper: values.Paper, language: str) -> Label
     )
 
 
-def preview(job: values.Job, number: int) -> Iterator[tuple[PageOrder, str]]:
+def _printed(of: values.Address) -> Address:
+    return address(of.name, of.company, of.lines, of.postcode, of.city, of.region, of.country)
+
+
+def preview(job: values.Job, number: int, sender: tuple[str, ...] = ()) -> Iterator[tuple[PageOrder, str]]:
     """Yield each paper of a job, as if its parcel of this number stood on the scale, with the name of its usual roll.
 
     The weight is the sum of the items' weights where all are known. A job without papers gets a slip and a label.
@@ -182,4 +190,4 @@ def preview(job: values.Job, number: int) -> Iterator[tuple[PageOrder, str]]:
         tracking = "" if details is None or details.tracking is UNSET else details.tracking
         page = values.Print(no=no, mark=f"{no:010d}", role=paper.role, job=job.job, paper=paper.id, state="queued")
         usual = paper.media or ("62x100" if paper.role == "label" else "62")
-        yield PageOrder(page, job, replace(parcel, tracking=tracking), papers), usual
+        yield PageOrder(page, job, replace(parcel, tracking=tracking), papers, sender=sender), usual

@@ -8,6 +8,7 @@ from agent.papers.codes import LINEAR, SMALLEST_MODULE, Encoded, Symbol, encode,
 from agent.papers.head import fit_or_cut, language_tag
 from agent.papers.page import PaperError, millimetres
 from agent.papers.sheet import Sheet, too_wide
+from agent.papers.words import word
 
 if TYPE_CHECKING:
     from agent.papers.contents import Address, LabelContent
@@ -91,6 +92,12 @@ class LabelSheet:
     def carrier(self) -> str:
         """Return carrier and service on one line."""
         return " ".join(text for text in (self.content.carrier, self.content.service) if text)
+
+    @property
+    def part(self) -> str:
+        """Return which part of an order that is split over sites this is, in words; nothing for a whole order."""
+        content = self.content
+        return word(content.language, "part", n=content.part, of=content.parts) if content.parts > 1 else ""
 
     @property
     def weight(self) -> str:

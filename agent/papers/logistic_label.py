@@ -79,7 +79,7 @@ class LogisticLabel(LabelSheet):
                 - 110
                 - GAP
             )
-        small = " · ".join(text for text in (self.weight, *content.references) if text)
+        small = " · ".join(text for text in (self.weight, self.part, *content.references) if text)
         if small:
             block = setter.block(setter.drawable(small, "references", "name"), 9, width)
             y -= block.height

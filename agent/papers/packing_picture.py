@@ -37,12 +37,12 @@ def packing_picture(drawing: Drawing, width_px: int, *, one_bit: bool = False) -
     def at(point: Point) -> tuple[float, float]:
         return margin + point[0] * scale, margin + point[1] * scale
 
-    stroke = max(1, width_px // 300)
+    stroke = max(2, width_px // 150) if one_bit else max(1, width_px // 300)
+    letters_px = max(11, width_px // 15)
     for start, end in drawing.behind:
         pen.line([at(start), at(end)], fill=INK if one_bit else 150, width=1)
     for shape in drawing.shapes:
         if isinstance(shape, Caption):
-            pen.text(at(shape.at), shape.text, fill=INK, anchor="mm")
             continue
         points = [at(point) for point in shape.points]
         tone = EMPTY_TONE if one_bit else (MARKED_TONE if shape.marked else shape.tone)
@@ -50,7 +50,11 @@ def packing_picture(drawing: Drawing, width_px: int, *, one_bit: bool = False) -
         if one_bit and shape.marked:
             _hatch(image, points)
     for start, end in drawing.front:
-        pen.line([at(start), at(end)], fill=INK if one_bit else 70, width=stroke)
+        pen.line([at(start), at(end)], fill=INK if one_bit else 70, width=max(1, stroke // 2))
+    for shape in drawing.shapes:
+        if isinstance(shape, Caption):  # last, so that no unit and no edge hides a number
+            pen.text(at(shape.at), shape.text, fill=INK, anchor="mm", font_size=letters_px,
+                     stroke_width=letters_px // 8, stroke_fill=PAPER)
     return image.convert("1", dither=Images.Dither.NONE) if one_bit else image
 
 

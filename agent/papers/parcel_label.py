@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _BAR_HEIGHTS, _GOOD_SIZE, _SENDER_LINES = (140, 120, 96, 80, 64), 42, 4
 _MARK, _SMALL_MARK, _SMALL_FACT = 200, 170, 52
+_MATRIX_MODULE, _SMALLEST_MATRIX = 10, 200
 _DUPLICATE_W, _RIGHT_W, _BEHIND_CODE, _ROW_MODULE = 64, 300, 300, 4
 
 
@@ -44,7 +45,7 @@ class ParcelLabel(LabelSheet):
         elif row:
             self._row(left, bottom - row, width)
         if strip:
-            self._strip(bottom, strip)
+            self._strip(bottom, strip, left, width)
         if content.duplicate:
             self._duplicate(bottom - MARGIN)
         return sheet.page(1, 1, turned=True)
@@ -83,7 +84,8 @@ class ParcelLabel(LabelSheet):
         left = min(mark_left, sheet.width - _RIGHT_W)
         width = sheet.width - left - MARGIN
         row, strip = self._foot_heights(self._bar_heights[0])
-        limit = sheet.height - MARGIN - strip - (row if self.two_codes else 0) - GAP
+        beside = self.sscc is None and self.tracking is not None and self.tracking.symbol not in LINEAR
+        limit = sheet.height - MARGIN - (0 if beside else strip) - (row if self.two_codes else 0) - GAP
         facts = [(content.pair, 25, 20)]
         facts += [(self.count, 20, 8)] if self.count else []
         facts += [(self.weight, 10, 7)] if self.weight and not self.two_codes else []
@@ -112,7 +114,7 @@ class ParcelLabel(LabelSheet):
 
     def _foot_heights(self, bars: int) -> tuple[int, int]:
         main = self.sscc or self.tracking
-        strip = bars + 56 if main and main.symbol in LINEAR else 200 if main else 0
+        strip = bars + 56 if main and main.symbol in LINEAR else max(_SMALLEST_MATRIX, 2 * bars + 56) if main else 0
         return (132 if self.two_codes else 76 if self.carrier or self.content.flags else 0), strip
 
     def _row(self, left: int, top: int, width: int) -> None:
@@ -166,9 +168,12 @@ class ParcelLabel(LabelSheet):
         )
         self.sheet.standing_band(block, (0, MARGIN, _DUPLICATE_W, bottom))
 
-    def _strip(self, top: int, height: int) -> None:
-        width = self.sheet.width
+    def _strip(self, top: int, height: int, left: int, width: int) -> None:
+        """Draw the code to be scanned: bars across the whole label, a matrix under the address."""
+        across = self.sheet.width
         if self.sscc:
-            self.draw_code(self.sscc, self.sscc_text, 0, top, width, height, SSCC_MODULE, 10)
+            self.draw_code(self.sscc, self.sscc_text, 0, top, across, height, SSCC_MODULE, 10)
+        elif self.tracking and self.tracking.symbol in LINEAR:
+            self.draw_code(self.tracking, self.content.tracking, 0, top, across, height, TRACKING_MODULE, 10)
         elif self.tracking:
-            self.draw_code(self.tracking, self.content.tracking, 0, top, width, height, TRACKING_MODULE, 10)
+            self.draw_code(self.tracking, self.content.tracking, left, top, width, height, _MATRIX_MODULE, 10)

@@ -82,6 +82,7 @@ def address(name: str, company: str, lines: Sequence[str], postcode: str, city: 
     >>> address("張偉", "", ["信義路五段7號"], "110", "臺北市", "", "TW").lines
     ('110', '臺北市信義路五段7號', '張偉')
     """
+    region = "" if region == city else region
     own_script = code in _LARGE_TO_SMALL and any(
         is_cjk(c) or "가" <= c <= "힣" for line in (*lines, city) for c in line
     )

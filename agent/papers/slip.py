@@ -216,20 +216,18 @@ class _Pages:
             return
         width = sheet.width - 2 * MARGIN
         title = setter.block(setter.drawable(content.carton, "carton", "name"), 14, width, max_lines=1)
-        side = content.packing.width if content.packing is not None else 0
-        moves = [setter.block(setter.drawable(f"{number}. {step}", "step", "name"), 7, width - side - GAP,
-                              weight="regular", max_lines=3) for number, step in enumerate(content.steps, 1)]
-        tall = sum(move.height + 4 for move in moves)
-        height = max(tall, content.packing.height if content.packing is not None else 0)
+        moves = [setter.block(setter.drawable(f"{number}. {step}", "step", "name"), 8, width, max_lines=3)
+                 for number, step in enumerate(content.steps, 1)]
+        drawn = content.packing.height + GAP if content.packing is not None else 0
+        height = drawn + sum(move.height + _ROW_GAP for move in moves)
         if self._y + title.height + height + _TOTALS_H + 4 * GAP > self._limit:
             return
         y = sheet.text(title, MARGIN, self._y + GAP, width) + GAP
-        below = y
-        for move in moves:
-            below = sheet.text(move, MARGIN + side + GAP, below, width - side - GAP) + 4
         if content.packing is not None:
-            below = max(below, sheet.picture(content.packing, MARGIN, y)[3])
-        self._y = sheet.rule(MARGIN, below + GAP, sheet.width - MARGIN, 1)
+            y = sheet.picture(content.packing, MARGIN + (width - content.packing.width) // 2, y)[3] + GAP
+        for move in moves:
+            y = sheet.text(move, MARGIN, y, width) + _ROW_GAP
+        self._y = sheet.rule(MARGIN, y, sheet.width - MARGIN, 1)
 
     def _close(self) -> None:
         self._done.append((self._sheet, self._y, self._stamp))

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from firmware_config.settings import Settings
 
 _SIZE = re.compile(r"(\d+)(?:x(\d+))?(?:red)?\Z")
+_NARROWEST_MM = 12  # of all rolls: what is narrower is inches, or a slip of the pen
 _GAP_MM = 3  # between two labels that are cut already
 # Our templates on an endless roll, with the margins that the printer adds: 94 mm on 62 mm rolls, 154 mm on wide ones.
 _LABEL_MM, _WIDE_LABEL_MM, _WIDE_MM = 100, 160, 100
 # A slip's head and foot, and a line of its items; a name breaks after about 45 letters, or half as many ideographs.
-_SLIP_MM, _LINE_MM, _LINE_BYTES = 57, 8.2, 50
+_SLIP_MM, _LINE_MM, _LINE_BYTES = 80, 8.2, 50
 _SLIP_OF_SOME_LINES_MM = 130
 
 
@@ -35,13 +36,13 @@ class Short(Struct, frozen=True):
 def fits(wanted: str, loaded: str) -> bool:
     """True when a paper that asks for one roll can be printed on another: it must be as wide, and as long or endless.
 
-    >>> fits("", "62"), fits("62x100", "62"), fits("62x100", "103x164"), fits("103x164", "62"), fits("A4", "62")
+    >>> fits("", "62"), fits("62x100", "62"), fits("62x100", "103x164"), fits("103x164", "62"), fits("4x6", "62")
     (True, True, True, False, False)
     """
     if not wanted or wanted == loaded:
         return True
     asked, there = _SIZE.match(wanted), _SIZE.match(loaded)
-    if asked is None or there is None or int(asked[1]) > int(there[1]):
+    if asked is None or there is None or not _NARROWEST_MM <= int(asked[1]) <= int(there[1]):
         return False
     return not there[2] or int(asked[2] or 0) <= int(there[2])
 

@@ -128,7 +128,10 @@ class Batch(Value, frozen=True, kw_only=True):
 
 
 class Job(Value, frozen=True, kw_only=True):
-    """The contents of one order shipped from one site, as the OMS sent it."""
+    """The contents of one order shipped from one site, as the OMS sent it.
+
+    `ship_from` is the sender on the label; without it the station's own stands there.
+    """
 
     job: Ident
     rev: Revision
@@ -137,6 +140,7 @@ class Job(Value, frozen=True, kw_only=True):
     order: Order
     ship_to: Address
     items: Annotated[tuple[Item, ...], Meta(min_length=1, max_length=400)]
+    ship_from: Address | UnsetType = UNSET
     service: Line = ""
     carrier: Line = ""
     expires: Timestamp | UnsetType = UNSET

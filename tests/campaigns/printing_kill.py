@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 MODEL = "QL-820NWB"
 SPEED = {"usb": 20.0, "tcp": 20.0, "snmp": 3.0}  # the state is asked ten times a second: it must last to be seen
-BATCH = 10
+BATCH = 4
 QUIET_S = 0.25  # a printer whose tray and wire rest for so long has brought out what it has
 PAGE_BYTES = 100_000  # about one label's
 PATIENCE_S = 30.0
@@ -55,7 +55,7 @@ model = "QL-820NWB"
 
 
 def job(number: int) -> dict[str, Any]:
-    """Return a job whose label prints before it is packed; each second ten are a batch, with slips."""
+    """Return a job whose label prints before it is packed; each second four are a batch, with slips."""
     name = f"J-{number:04d}"
     papers = [{"id": "label", "role": "label", "data": {"tracking": f"T{name}"}}]
     more: dict[str, Any] = {}
@@ -182,7 +182,7 @@ def killed(root: Path, labels: int, kills: int, wire: str, seed: int) -> Verdict
         packer.start()
         try:
             lives = 0
-            while lives <= kills and not _live(bench, chance, labels, last=lives == kills):
+            while not _live(bench, chance, labels, last=lives == kills or len(bench.tray) >= pages_of(labels)):
                 lives += 1
         finally:
             bench.done.set()
@@ -194,7 +194,7 @@ def killed(root: Path, labels: int, kills: int, wire: str, seed: int) -> Verdict
 
 
 def _live(bench: Bench, chance: Random, labels: int, *, last: bool) -> bool:
-    """Be one life of the station; True when it had nothing left to do, False when it was killed."""
+    """Be one life of the station; True for the last one, which ends with nothing left to do, False when killed."""
     (bench.root / "packbench.sock").unlink(missing_ok=True)
     with (bench.root / "station.log").open("ab") as log:
         words = [sys.executable, "-m", "agent", "run", "--config", str(bench.root / "station.toml"), "-v"]
@@ -202,9 +202,11 @@ def _live(bench: Bench, chance: Random, labels: int, *, last: bool) -> bool:
     try:
         if last:
             until_s = time.monotonic() + PATIENCE_S + labels
-            while not (ended := all_ended(bench.root, labels)) and time.monotonic() < until_s:
+            while not all_ended(bench.root, labels):
+                if time.monotonic() > until_s:
+                    raise TimeoutError(f"the station does not come to an end; see {bench.root}/station.log")
                 time.sleep(0.1)
-            return ended
+            return True
         _wait_for_the_moment(bench, chance)
         return False
     finally:
@@ -216,7 +218,7 @@ def _live(bench: Bench, chance: Random, labels: int, *, last: bool) -> bool:
 
 def _wait_for_the_moment(bench: Bench, chance: Random) -> None:
     """A quarter of all kills come at a time, half at a byte of a page, a quarter behind a page that is out."""
-    until_s = time.monotonic() + PATIENCE_S / 3
+    until_s = time.monotonic() + PATIENCE_S / 6
     match chance.randrange(4):
         case 0:
             time.sleep(chance.uniform(0, 2.0))
@@ -229,6 +231,11 @@ def _wait_for_the_moment(bench: Bench, chance: Random) -> None:
             goal = bench.taken() + chance.randrange(1, 4 * PAGE_BYTES)
             while bench.taken() < goal and time.monotonic() < until_s:
                 time.sleep(0.001)
+
+
+def pages_of(labels: int) -> int:
+    """Return how many pages the jobs have."""
+    return sum(len(job(number)["papers"]) for number in range(labels))
 
 
 def all_ended(root: Path, labels: int) -> bool:

@@ -102,6 +102,38 @@ def test_slip_and_label_of_a_job_carry_the_same_pair_code() -> None:
     assert pairs[0] & pairs[1]
 
 
+def test_the_sender_is_the_jobs_own_or_else_the_stations() -> None:
+    station = ("Example Shop B.V.", "Damrak 1", "1012 AB Amsterdam", "NETHERLANDS")
+    shop = {"name": "Tea & Co.", "country": "DE", "city": "Köln", "postcode": "50667", "lines": ["Domstraße 4"]}
+    for changes, name in (({}, "Example Shop B.V."), ({"ship_from": shop}, "Tea & Co.")):
+        _, (order, _) = preview(job(**changes), 1, station)
+        for roll in ("62x100", "103x164"):
+            paper = paper_of(order, media(roll))
+            verify(paper)
+            shown = [thing.text for thing in paper.pages[0].placed]
+            assert any(text.startswith(name) for text in shown), shown
+            assert ("Tea & Co." in " ".join(shown)) == bool(changes)
+    _, (order, _) = preview(job(), 1)
+    assert "发件人" not in {thing.text for thing in paper_of(order, media("62x100")).pages[0].placed}
+
+
+def test_a_paper_for_another_roll_is_refused_with_both_names() -> None:
+    (order,) = orders(papers=[{"id": "label", "role": "label", "media": "103x164"}])
+    with pytest.raises(PaperError, match=r"label needs 103x164; the roll here is 62\. Load 103x164"):
+        paper_of(order, media("62"))
+    for name in ("A4", "4x6", "9x9000", "62x"):
+        (unknown,) = orders(papers=[{"id": "label", "role": "label", "media": name}])
+        with pytest.raises(PaperError, match=r"paper\.media-mismatch"):
+            paper_of(unknown, media("62"))
+
+
+def test_a_matrix_code_is_as_large_as_the_label_has_room() -> None:
+    papers = [{"id": "label", "role": "label", "data": {"tracking": TRACKING, "symbol": "datamatrix"}}]
+    (order,) = orders(papers=papers, sscc=[])
+    codes = paper_of(order, media("62x100")).pages[0].codes
+    assert [code.module for code in codes if code.content == TRACKING.encode()] >= [8]
+
+
 def test_a_ready_file_of_a_job_is_printed_in_place_of_our_template() -> None:
     inline = base64.b64encode(png(bitmap().convert("1"))).decode()
     papers = [{"id": "label", "role": "label", "media": "103x164", "file": {"inline": inline}}]

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from agent.station import rolls, values
+from agent.station import rolls
 from agent.station.commands import Card, Command
 from agent.station.events import (
     ButtonPressed,
@@ -248,29 +248,26 @@ def test_the_packer_hears_before_the_roll_ends() -> None:
     for seq in range(1, 9):
         bench.assign(early_job(f"J-{seq}", batch={"id": "B", "seq": seq, "of": 8}))
     pair_mm = rolls.slip_mm(a_job().items) + 100
-    assert rolls.short(bench.state, bench.config) == {"printer": rolls.Short(16, 13, 8 * pair_mm, 1_200)}
+    assert rolls.short(bench.state, bench.config) == {"printer": rolls.Short(16, 12, 8 * pair_mm, 1_200)}
     bench.send(DeviceRecovered(at_ms=0, device="printer"))
     shown = view(bench.state, bench.config)
     assert (shown.sentence, shown.code) == (
-        "About 13 papers are left on the roll, 15 are needed.", "printer.roll-short"), "one is under way already"
+        "About 12 papers are left on the roll, 15 are needed.", "printer.roll-short"), "one is under way already"
     bench.send(RollSeen(at_ms=0, device="printer", left_mm=30_000, known=True))
     assert view(bench.state, bench.config).sentence == "Put a box on the scale."
 
 
 def test_the_length_of_a_slip_is_known_before_it_is_drawn() -> None:
     """Within a fifth of what is drawn: what a batch needs is added up from it."""
-    from agent.papers.contents import Item, SlipContent
-    from agent.papers.fonts import Fonts
+    from agent.papers.from_job import paper_of, preview
     from agent.papers.page import media
-    from agent.papers.slip import slip
 
     for count, name in ((1, "Mug"), (6, "A long name that says much about a mug, in two lines"), (25, "保温杯，白色")):
-        items = tuple(values.Item(sku=f"SKU-{n}", name=name, qty=1) for n in range(count))
-        lines = tuple(Item(1, item.name, sku=item.sku) for item in items)
-        content = SlipContent(job="J-1", pair="QJ6M", mark="0000004711", items=lines)
-        paper = slip(content, media("62"), Fonts.installed())
-        drawn_mm = sum(page.length_mm for page in paper.pages)
-        assert abs(rolls.slip_mm(items) - drawn_mm) < drawn_mm / 5
+        items = [{"sku": f"SKU-{n}", "name": name, "qty": 1} for n in range(count)]
+        job = a_job(items=items, carrier="DHL", service="Paket")
+        slip, _ = next(preview(job, 1))
+        drawn_mm = sum(page.length_mm for page in paper_of(slip, media("62")).pages)
+        assert abs(rolls.slip_mm(job.items) - drawn_mm) < drawn_mm / 5
 
 
 def test_a_paper_for_a_roll_that_is_not_here_is_told_when_its_job_comes() -> None:
