@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from agent import weighing
 from agent.devices import DeviceError
-from agent.devices.scales import open_instrument, open_scale
+from agent.devices.scales import answers_only_changes, open_instrument, open_scale
 from agent.weighing import events as told
 from agent.weighing.instrument import InstrumentWeigher
 from agent.weighing.weigher import DEBRIS_D, MIN_LOAD_D
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 # An instrument that answers, and never with a weight.
 NO_WEIGHT_S = 5.0
+# Some instruments change over within one system by themselves (g to kg); from one to another somebody pressed a key.
+SYSTEMS = {"mg": "metric", "g": "metric", "kg": "metric", "t": "metric", "lb": "pounds", "oz": "pounds"}
+FULL_SCALE = 0x7FFFFF
 BROKEN = {
     "fault": "Switch the scale off and on; if it stays, it needs its service.",
     "needs_calibration": "The scale asks for its own calibration: see its manual.",
@@ -82,14 +85,19 @@ class LoadCell:
 
 
 class Instrument:
-    """Weights as an instrument sends them. What stands on it at the start is not weighed: it is emptied once."""
+    """Weights as an instrument sends them. What stands on it at the start is not weighed: it is emptied once.
 
-    def __init__(self, instrument: devices.Instrument, settings: ScaleSettings, clock: Clock) -> None:
+    `quiet` says that it answers only when its weight has changed.
+    """
+
+    def __init__(self, instrument: devices.Instrument, settings: ScaleSettings, clock: Clock, *,
+                 quiet: bool = False) -> None:
         self._min_load_g = settings.min_load_g or MIN_LOAD_D * settings.division_g
         self.weigher = InstrumentWeigher(settings.division_g, self._min_load_g)
         self.answers = False
         """True when the last reading was a weight, or an overload."""
-        self._instrument, self._clock = instrument, clock
+        self._instrument, self._clock, self._quiet = instrument, clock, quiet
+        self._last: Reading | None = None
         self._starting, self._told_not_empty = True, False
         self._weighed_s = clock.now_s()
 
@@ -106,12 +114,17 @@ class Instrument:
     def read(self, timeout_s: float) -> list[WeighingEvent]:
         """Return what happened on the platform since the last call; `timeout_s` is real time.
 
-        Raises DeviceError; besides the driver's own `scale.net`, `scale.no-unit`, `scale.no-weight`, and the
-        instrument's faults.
+        Raises DeviceError; besides the driver's own `scale.net`, `scale.no-unit`, `scale.unit-changed`,
+        `scale.no-weight`, and the instrument's faults.
         """
         found: list[WeighingEvent] = []
         self.answers = False
-        for reading in self._instrument.read(timeout_s):
+        readings = self._instrument.read(timeout_s)
+        if not readings and self._quiet and self._last is not None:
+            readings = [self._last]
+        elif not readings:
+            return self.weigher.tick(self._clock.now_s())
+        for reading in readings:
             found += self._take(reading)
         return found
 
@@ -137,17 +150,26 @@ class Instrument:
                               "Empty the platform and clear the scale's tare.")
         if reading.grams is None:
             raise DeviceError("scale.no-unit", "the scale sends no unit.", "Set [scale] unit to what it shows.")
+        self._refuse_other_unit(reading)
+        self._last = reading
         self._weighed_s, self.answers = at_s, True
         if self._starting:
             return self._begin(at_s, reading.grams, stable=reading.stable)
         return self.weigher.feed(at_s, reading.grams, stable=reading.stable, resolution_g=reading.resolution_g or 0.0)
 
+    def _refuse_other_unit(self, reading: Reading) -> None:
+        before, now = self._last.unit if self._last is not None else reading.unit, reading.unit
+        if SYSTEMS.get(before or "", before) != SYSTEMS.get(now or "", now):
+            raise DeviceError("scale.unit-changed", f"the scale showed {before} and now shows {now}.",
+                              f"Empty it; from then on it is weighed in {now}. Its unit key changes that.")
+
     def _begin(self, at_s: float, gross_g: float, *, stable: bool | None) -> list[WeighingEvent]:
         self.weigher.live_g = gross_g
+        rests = self.weigher.rests(at_s, gross_g, stable=stable)
         if gross_g >= self._min_load_g:
             before, self._told_not_empty = self._told_not_empty, True
             return [] if before else [told.NotEmpty(at_s, gross_g)]
-        if stable is False:
+        if stable is False and not rests:
             return []
         self._starting = False
         return [told.PlatformCleared(at_s)]
@@ -165,8 +187,19 @@ def open_weighing(one: Wiring, bench: str, clock: Clock, calibration: ScaleCalib
     An instrument needs no calibration. Raises DeviceError.
     """
     if one.driver == "serial" or one.driver == "hid":  # noqa: PLR1714 (mypy narrows by single comparisons)
-        return Instrument(instrument_of(one), one, clock)
+        return Instrument(instrument_of(one), one, clock, quiet=answers_only_changes(one.protocol))
+    if calibration is not None and one.driver != "trace":
+        _refuse_other_cell(calibration, one)
     scale = open_scale(one.driver, bench if one.driver == "bench" else one.path, clock.now_s,
                        lambda span_s: time.sleep(clock.real_s(span_s)), data_pin=one.data_pin, clock_pin=one.clock_pin,
-                       calibration=calibration, repeat_last=True)
+                       calibration=calibration)
     return LoadCell(scale, one, calibration, clock)
+
+
+def _refuse_other_cell(calibration: ScaleCalibration, one: Wiring) -> None:
+    """Raise DeviceError for a calibration that no cell of this capacity on an HX711 can have."""
+    counts = abs(calibration.counts_per_gram)
+    if counts * one.capacity_g > FULL_SCALE or counts * one.division_g < 1.0:
+        raise DeviceError("scale.other-cell", f"{one.capacity_g:g} g would be {counts * one.capacity_g:.0f} counts of "
+                          f"{FULL_SCALE}: the calibration is of another load cell, or the capacity is wrong.",
+                          "Correct [scale] capacity_g, or run: packbench calibrate scale --new-cell")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agent.devices import DeviceError
 from agent.station.events import LoadAppeared, PlatformCleared, PlatformTroubled, WeightStable
 from agent.station.values import Weight
 from agent.weighing import events as weighed
@@ -22,7 +23,7 @@ SCALE_HINTS = {
     "stuck-code": "Unplug the load cell's board for a moment; its converter hangs.",
     "out-of-range": "Check the load cell's wiring and its calibration.",
     "too-fast": "Set [scale] rate_sps to the converter's real rate.",
-    "silent": "Check the load cell's cable and power.",
+    "silent": "Check the scale's cable and power.",
 }
 # A weight that rose or fell within a visit reaches the core as the next stable weight; it needs no words of its own.
 TROUBLES: dict[type[object], str] = {
@@ -49,7 +50,14 @@ class ScaleWorker(Worker):
         return self._open_weighing()
 
     def _serve(self, opened: LoadCell | Instrument) -> None:
-        found = opened.read(self._clock.real_s(0.5))
+        try:
+            found = opened.read(self._clock.real_s(0.5))
+        except DeviceError as error:
+            if error.code != "scale.trace-ended":
+                raise
+            self.broke(error.code, error.hint)  # a recording is played once: opened anew it would begin again
+            self._ending.wait(self.RETRY_S)
+            return
         self.live_g = opened.live_g
         if opened.answers:
             self.works()

@@ -29,6 +29,7 @@ from agent.station.events import (
     WeightStable,
 )
 from agent.station.view import NOTICES
+from agent.weighing import WeightStable as Stable
 from firmware_config.calibration import ScaleCalibration
 from firmware_config.scale import ScaleSettings
 from firmware_config.settings import Scale, parse
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.station.events import Event
+    from agent.weighing import WeighingEvent
 
 SMALL = ScaleSettings(capacity_g=30_000.0, division_g=5.0)
 CALIBRATION = ScaleCalibration(zero_counts=84_210.0, counts_per_gram=140.0)
@@ -176,6 +178,9 @@ class BusClock(Clock):
     def now_ms(self) -> int:
         return int(self.now_s() * 1000)
 
+    def pass_s(self, span_s: float) -> None:
+        self.__dict__["passed_s"][0] += span_s
+
 
 class Bus:
     """MOSI drives PD_SCK, MISO reads DOUT: bit by bit, most significant first."""
@@ -191,7 +196,7 @@ class Bus:
                 self._chip.sck(byte >> bit & 1)
                 heard = heard << 1 | self._chip.dout
             back.append(heard)
-            self._clock.__dict__["passed_s"][0] += 0.001
+            self._clock.pass_s(0.001)
         return bytes(back)
 
     def close(self) -> None:
@@ -230,6 +235,72 @@ def test_a_net_weight_a_missing_unit_and_a_fault_are_never_a_weight(reading: Rea
     with pytest.raises(DeviceError) as refused:
         opened.read(0.0)
     assert refused.value.code == code
+
+
+def test_an_instrument_that_changes_its_unit_says_so_and_weighs_on_in_the_new_one() -> None:
+    def opened() -> Instrument:
+        return Instrument(readings, SMALL, Clock())
+
+    readings = Saying(kg(0.0, stable=True), Reading(value=kg(12.0).value, unit="g", stable=True),
+                      Reading(value=kg(0.0).value, unit="lb", stable=True),
+                      Reading(value=kg(0.0).value, unit="lb", stable=True),
+                      Reading(value=kg(2.0).value, unit="lb", stable=True))
+    one = opened()
+    assert [len(one.read(0.0)) for _ in range(2)] == [1, 0], "kilograms and grams are one system"
+    with pytest.raises(DeviceError) as changed:
+        one.read(0.0)
+    assert changed.value.code == "scale.unit-changed"
+    again = opened()
+    events = [event for _ in range(2) for event in again.read(0.0)]
+    assert [event.gross_g for event in events if isinstance(event, Stable)] == [pytest.approx(907.2, abs=0.1)]
+
+
+def test_silence_of_an_instrument_that_answers_only_changes_is_the_same_weight_again() -> None:
+    clock = BusClock()
+    one = Instrument(Saying(kg(0.0), kg(3.0)), SMALL, clock, quiet=True)
+    names: list[str] = []
+    for _ in range(8):
+        names += [type(event).__name__ for event in one.read(0.5)]
+        clock.pass_s(0.3)
+    assert names == ["PlatformCleared", "LoadAppeared", "WeightStable"]
+
+
+def test_a_recording_that_ends_says_so_and_does_not_begin_again(
+        tmp_path: Path, working: Callable[..., Told], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ScaleWorker, "RETRY_S", 0.02)
+    (tmp_path / "t.csv").write_text("t_s,counts\n" + "".join(f"{n / 80},{84_210 + n % 7}\n" for n in range(40)))
+    clock = Clock()
+    opened: list[LoadCell | Instrument] = []
+
+    def opens() -> LoadCell | Instrument:
+        opened.append(open_weighing(wired(driver="trace", path=str(tmp_path / "t.csv")), "", clock, CALIBRATION))
+        return opened[-1]
+
+    reads: queue.SimpleQueue[None] = queue.SimpleQueue()
+    read = LoadCell.read
+
+    def counted(self: LoadCell, timeout_s: float) -> list[WeighingEvent]:
+        reads.put(None)
+        return read(self, timeout_s)
+
+    monkeypatch.setattr(LoadCell, "read", counted)
+    told = working(opens, clock)
+    failed = told.until(DeviceFailed)[-1]
+    assert isinstance(failed, DeviceFailed)
+    assert (failed.code, "has ended" in failed.hint) == ("scale.trace-ended", True)
+    while not reads.empty():
+        reads.get()
+    for _ in range(3):
+        reads.get(timeout=5.0)
+    assert (len(opened), told.events.empty()) == (1, True)
+
+
+def test_a_calibration_that_no_such_cell_can_have_is_refused() -> None:
+    for counts_per_gram in (1_400.0, 1e-5):
+        other = ScaleCalibration(zero_counts=0.0, counts_per_gram=counts_per_gram)
+        with pytest.raises(DeviceError) as refused:
+            open_weighing(wired(driver="spi"), "", Clock(), other)
+        assert refused.value.code == "scale.other-cell"
 
 
 def test_what_stood_on_an_instrument_at_the_start_is_not_weighed() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from agent.cli.scale_wire import Wire, wired
+from agent.cli.scale_wire import Wire, findable, wired
 from agent.devices import DeviceError
 
 if TYPE_CHECKING:
@@ -110,18 +110,15 @@ def record(file: Path, wire: Wire, seconds: float | None) -> None:
 @click.command()
 @wired
 @click.option("--seconds", default=10.0, show_default=True, type=click.FloatRange(2.5))
-@click.option("--find", is_flag=True, help="List what is plugged in and may be a scale; nothing is opened.")
 @click.option("--json", "as_json", is_flag=True)
-def check(wire: Wire, seconds: float, find: bool, as_json: bool) -> None:
+@findable
+def check(wire: Wire, seconds: float, as_json: bool) -> None:
     """Look at the empty platform for ten seconds: rate, noise, spikes, hum, ring, what each means, what to do.
 
     Of a scale that weighs by itself: what it says, and whether that suffices.
 
     Exit status 3 when something is to be mended.
     """
-    if find:
-        _list_scales(as_json=as_json)
-        return
     if wire.instrument is not None:
         from agent.cli.scale_instrument import check_instrument
         check_instrument(wire, seconds, as_json=as_json)
@@ -161,18 +158,6 @@ def _say(seen: Diagnosis) -> None:
     for finding in seen.findings:
         click.echo(f"{finding.code}: {finding.meaning} {finding.hint}")
     click.echo("not well" if seen.findings else "all well")
-
-
-def _list_scales(*, as_json: bool) -> None:
-    from agent.devices.scale_hid import find_scales
-    found = find_scales()
-    if as_json:
-        click.echo(json.dumps([asdict(one) for one in found]))
-        return
-    for one in found:
-        click.echo(f"{one.path}  {one.name}  {'a scale' if one.sure else 'a serial port: perhaps a scale'}")
-    if not found:
-        click.echo("no USB scale and no serial port is plugged in; an HX711 can't be seen from here")
 
 
 def row(event: WeighingEvent) -> dict[str, object]:

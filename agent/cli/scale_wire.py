@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import json
 import sys
 import time
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, get_args
 
@@ -16,26 +17,33 @@ from agent.clock import Clock
 from agent.devices import DeviceError
 from agent.devices.scales import Driver, open_scale
 from agent.local import LocalError, borrowed
+from firmware_config.calibration import ScaleCalibration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from agent.devices import Instrument, Scale
+    from agent.devices.scale_hid import Found
     from agent.scale import Instrument as InstrumentScale
     from agent.scale import LoadCell
-    from firmware_config.calibration import ScaleCalibration
     from firmware_config.scale import ScaleSettings
     from firmware_config.settings import Scale as Wiring
+    from firmware_config.settings import Settings
 
 T = TypeVar("T")
 SETTINGS = Path("/etc/packbench/station.toml")
 SOCKET = Path("/run/packbench/packbench.sock")
 BAD_INPUT = 2
+OF_TRACES = ScaleCalibration(zero_counts=0.0, counts_per_gram=1000.0)
+"""How a recording in grams is played where nobody says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """How a scale is reached, its settings, and a load cell's calibration when there is one."""
+    """How a scale is reached, its settings, and a load cell's calibration when there is one.
+
+    A cell that was never calibrated can be recorded and diagnosed, but not weighed with.
+    """
 
     driver: Driver | None
     path: str
@@ -88,8 +96,11 @@ class Wire:
             with self.said() as instrument:
                 yield InstrumentScale(instrument, self.settings, self.clock)
             return
+        if self.calibration is None and self.driver != "trace":
+            raise DeviceError("scale.not-calibrated", "counts are no weight.",
+                              "Run: packbench calibrate scale; or give --counts-per-gram and --zero.")
         with self.opened() as scale:
-            yield LoadCell(scale, self.settings, self.calibration, self.clock)
+            yield LoadCell(scale, self.settings, self.calibration or OF_TRACES, self.clock)
 
     @contextmanager
     def _lent(self) -> Iterator[None]:
@@ -128,20 +139,53 @@ def wired(command: Callable[..., Any]) -> Callable[..., Any]:
     def with_wire(*, config: Path, driver: Driver | None, path: str, rate: float, capacity: float,
                   division: float | None, counts_per_gram: float | None, zero: float, **rest: Any) -> Any:  # noqa: ANN401 (click's own)
         socket: Path | None = rest.pop("socket")
-        if rest.get("find"):
-            wire = None
-        elif driver is None:
-            wire = _configured(config)
-        else:
-            wire = _named(driver, path, rate, capacity, division, counts_per_gram, zero)
-        return command(wire=replace(wire, socket=socket) if wire and socket else wire, **rest)
+        if rest.pop("find", False):
+            _list_scales(config, as_json=rest["as_json"])
+            return None
+        wire = (_configured(config) if driver is None
+                else _named(driver, path, rate, capacity, division, counts_per_gram, zero))
+        return command(wire=replace(wire, socket=socket) if socket else wire, **rest)
 
     return with_wire
 
 
+def findable(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--find` to a command that is `wired`: it lists scales instead."""
+    return click.option("--find", is_flag=True,
+                        help="List what is plugged in and may be a scale; nothing is opened.")(command)
+
+
+def _list_scales(config: Path, *, as_json: bool) -> None:
+    from agent.devices.scale_hid import find_scales
+    from agent.devices.scales import find_load_cells
+    found = [*_named_in(config), *find_scales(), *find_load_cells()]
+    if as_json:
+        click.echo(json.dumps([asdict(one) for one in found]))
+        return
+    kinds = {"serial": "a serial port: perhaps a scale", "spi": "an SPI bus: perhaps an HX711",
+             "settings": "the station's scale by its settings: `packbench check scale` asks it"}
+    for one in found:
+        click.echo(f"{one.path}  {one.name}  {kinds.get(one.kind, 'a scale')}")
+    if not found:
+        click.echo(f"no USB scale, serial port, SPI bus or kernel HX711 is here, and {config} names none; "
+                   "an HX711 on two GPIO lines can't be seen")
+
+
+def _named_in(config: Path) -> list[Found]:
+    """Return the scale that the settings name, and how it is wired."""
+    from agent.devices.scale_hid import Found
+    from firmware_config.settings import ConfigError, load
+    try:
+        scales = load(config).scale
+    except ConfigError:
+        return []
+    lines = {"gpio", "hx711"}
+    return [Found(f"data BCM {one.data_pin}, clock BCM {one.clock_pin}" if one.driver in lines else one.path or "-",
+                  f"driver {one.driver}", "settings", sure=True) for one in scales[:1]]
+
+
 def _named(driver: Driver, path: str, rate: float, capacity: float, division: float | None,
            counts_per_gram: float | None, zero: float) -> Wire:
-    from firmware_config.calibration import ScaleCalibration
     from firmware_config.scale import ScaleSettings
     settings = ScaleSettings(rate_sps=rate, capacity_g=capacity, division_g=division or capacity / 3000.0)
     problems = settings.problems()
@@ -175,10 +219,21 @@ def _configured(config: Path) -> Wire:
         if one.driver == "bench":
             wire = _named("bench", settings.bench, one.rate_sps, one.capacity_g, one.division_g, None, 0.0)
             return replace(wire, socket=socket, calibration=scale_calibration(settings))
-        return Wire(one.driver, one.path, one, scale_calibration(settings), Clock(epoch_s=time.monotonic()), socket,
+        return Wire(one.driver, one.path, one, _calibration(settings), Clock(epoch_s=time.monotonic()), socket,
                     (one.data_pin, one.clock_pin))
     except ConfigError as error:
         _refuse(str(error))
+
+
+def _calibration(settings: Settings) -> ScaleCalibration | None:
+    from agent.wiring import scale_calibration
+    from firmware_config.settings import ConfigError
+    try:
+        return scale_calibration(settings)
+    except ConfigError as error:
+        if error.problems[0].code != "scale.not-calibrated":
+            raise
+        return None
 
 
 def _refuse(*lines: str) -> NoReturn:

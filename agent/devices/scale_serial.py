@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 STX, ETX, CR, LF = 0x02, 0x03, 0x0D, 0x0A
 LONGEST = 64
 SILENT_S = 2.0
+# A stream whose first byte comes so soon after the opening was joined in the middle of a frame.
+JOINED_S = 0.5
 ASK_EVERY_S = 0.1
 
 
@@ -135,7 +137,8 @@ class SerialScale:
         self._baud, self._framing = baud or dialect.baud, frame or dialect.frame
         self._frames = Frames(dialect)
         self._serial: Serial | None = None
-        self._heard_s = self._asked_s = 0.0
+        self._joining = False
+        self._heard_s = self._asked_s = self._opened_s = 0.0
 
     def read(self, timeout_s: float) -> list[Reading]:
         """Return the readings since the last call, oldest first; empty after the time is over.
@@ -156,6 +159,8 @@ class SerialScale:
                 wire.timeout = max(0.0, min(deadline_s - now_s, ASK_EVERY_S))
                 piece = wire.read(1)
                 piece += wire.read(min(wire.in_waiting, 4096)) if piece else b""
+                if piece and self._joining:
+                    piece = self._behind_half_a_frame(piece)
                 found = [self._with_unit(reading) for reading in self._frames.feed(piece)]
                 if found:
                     self._heard_s, self._frames.dropped = time.monotonic(), 0
@@ -178,6 +183,16 @@ class SerialScale:
     def _with_unit(self, reading: Reading) -> Reading:
         return replace(reading, unit=self._unit) if reading.unit is None and self._unit else reading
 
+    def _behind_half_a_frame(self, piece: bytes) -> bytes:
+        """Return what is behind the frame that was under way when the port was opened: half a number is one, too."""
+        if time.monotonic() - self._opened_s > JOINED_S and not self._frames.dropped:
+            self._joining = False
+            return piece
+        end = next((i for i, byte in enumerate(piece) if byte in self._dialect.ends), None)
+        self._joining = end is None
+        self._frames.dropped += len(piece) if end is None else end
+        return b"" if end is None else piece[end:]
+
     def _complain(self) -> None:
         if self._dialect.quiet or time.monotonic() - self._heard_s < SILENT_S:
             return
@@ -199,5 +214,7 @@ class SerialScale:
             raise DeviceError("scale.missing", f"no scale answers at {self._port}: {error}.",
                               "`ls /dev/serial/by-id` lists the ports.") from None
         wire.reset_input_buffer()
-        self._heard_s = time.monotonic()
+        self._heard_s = self._opened_s = time.monotonic()
+        dialect = self._dialect
+        self._joining = not (dialect.request or dialect.begin is not None or dialect.length)
         return wire

@@ -12,19 +12,19 @@ if TYPE_CHECKING:
 
     from agent.devices import Instrument, Scale
     from agent.devices.hx711 import Converter
+    from agent.devices.scale_hid import Found
     from firmware_config.calibration import ScaleCalibration
 
 Driver = Literal["spi", "gpio", "iio", "hx711", "bench", "trace"]
 
 
 def open_scale(driver: Driver, path: str, clock: Callable[[], float], sleep: Callable[[float], None], *,
-               data_pin: int = 9, clock_pin: int = 10, calibration: ScaleCalibration | None = None,
-               repeat_last: bool = False) -> Scale:
+               data_pin: int = 9, clock_pin: int = 10, calibration: ScaleCalibration | None = None) -> Scale:
     """Return an open load cell. Raises DeviceError when it is not there.
 
     `path` is the SPI device, the bench's folder or the recording. `data_pin` and `clock_pin` (BCM) are for the drivers
     `gpio` and `hx711`; their defaults are MISO and MOSI, so the recommended wiring serves all drivers. The
-    calibration turns a recording in grams back into counts; with `repeat_last` its last value goes on for ever.
+    calibration turns a recording in grams back into counts.
     """
     match driver:
         case "bench":
@@ -35,8 +35,7 @@ def open_scale(driver: Driver, path: str, clock: Callable[[], float], sleep: Cal
             from agent.devices.trace import TraceScale
 
             figures = (1000.0, 0.0) if calibration is None else (calibration.counts_per_gram, calibration.zero_counts)
-            return TraceScale(Path(path), counts_per_gram=figures[0], zero_counts=figures[1], clock=clock, sleep=sleep,
-                              repeat_last=repeat_last)
+            return TraceScale(Path(path), counts_per_gram=figures[0], zero_counts=figures[1], clock=clock, sleep=sleep)
         case "spi" | "gpio" | "iio" | "hx711":
             from agent.devices.hx711 import Hx711Scale
 
@@ -58,6 +57,25 @@ def open_instrument(driver: Literal["serial", "hid"], path: str, *, protocol: st
     from agent.devices.scale_serial import SerialScale, dialect_of
 
     return SerialScale(path, dialect_of(protocol, pattern), unit=unit or None, baud=baud or None, frame=frame or None)
+
+
+def answers_only_changes(protocol: str) -> bool:
+    """Tell whether an instrument of this dialect is silent while its weight stays the same."""
+    from agent.devices.scale_serial import DIALECTS
+
+    return protocol in DIALECTS and DIALECTS[protocol].quiet
+
+
+def find_load_cells(dev: Path = Path("/dev"), iio: Path = Path("/sys/bus/iio/devices")) -> list[Found]:
+    """Return what an HX711 may be wired to: the kernel's own devices, and SPI buses. Nothing is opened.
+
+    The chip has no name: on an SPI bus or on two lines only its conversions show that it is there.
+    """
+    from agent.devices.scale_hid import Found
+
+    found = [Found(str(name.parent), "hx711", "iio", sure=True) for name in sorted(iio.glob("iio:device*/name"))
+             if name.read_text(encoding="ascii", errors="replace").strip() == "hx711"]
+    return found + [Found(str(node), node.name, "spi", sure=False) for node in sorted(dev.glob("spidev*"))]
 
 
 def _converter(driver: Literal["spi", "gpio", "iio", "hx711"], path: str, data_pin: int, clock_pin: int) -> Converter:

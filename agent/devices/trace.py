@@ -169,48 +169,42 @@ def _seconds(cell: str) -> float:
 
 
 class TraceScale:
-    """A scale that plays a recording: one pass at the speed of `clock`, then its last value, or an end.
+    """A scale that plays a recording once, at the speed of `clock`.
 
     Grams become counts by `counts_per_gram` and `zero_counts`, the figures of the station's calibration. `clock`
-    returns the station's seconds and `sleep` waits that many of them. With `repeat_last` the last value goes on at
-    the recording's rate; without it `read` raises DeviceError `scale.trace-ended`.
+    returns the station's seconds and `sleep` waits that many of them.
     """
 
     def __init__(self, path: Path, *, counts_per_gram: float, zero_counts: float, clock: Callable[[], float],
-                 sleep: Callable[[float], None], repeat_last: bool = True) -> None:
+                 sleep: Callable[[float], None]) -> None:
         trace = read_trace(path)
         if trace.unit == "grams":
             self._codes = [round(zero_counts + value * counts_per_gram) for value in trace.values]
         else:
             self._codes = [round(value) for value in trace.values]
         self._offsets_s = [at_s - trace.at_s[0] for at_s in trace.at_s]
-        self._step_s = 1.0 / max(1.0, trace.rate_sps)
         self._clock, self._sleep = clock, sleep
-        self._repeat_last = repeat_last
         self._began_s = clock()
         self._next = 0
 
     def read(self, timeout_s: float) -> list[Sample]:
-        """Return the samples that are due; see `agent.devices.Scale`."""
-        due_s = self._began_s + self._offset_s(self._next)
+        """Return the samples that are due; see `agent.devices.Scale`.
+
+        Raises DeviceError `scale.trace-ended` behind the last one.
+        """
+        if self._next >= len(self._codes):
+            raise DeviceError("scale.trace-ended", "the recording has ended.",
+                              "The recording has ended: start again, or wire a scale.")
+        due_s = self._began_s + self._offsets_s[self._next]
         now_s = self._clock()
         if due_s > now_s:
             self._sleep(min(timeout_s, due_s - now_s))
             now_s = self._clock()
         found: list[Sample] = []
-        while self._began_s + self._offset_s(self._next) <= now_s:
-            if self._next >= len(self._codes) and not self._repeat_last:
-                if found:
-                    return found
-                raise DeviceError("scale.trace-ended", "the recording is over.", "Start it again, or wire a scale.")
-            at_s = self._began_s + self._offset_s(self._next)
-            found.append(Sample(at_s, self._codes[min(self._next, len(self._codes) - 1)]))
+        while self._next < len(self._codes) and self._began_s + self._offsets_s[self._next] <= now_s:
+            found.append(Sample(self._began_s + self._offsets_s[self._next], self._codes[self._next]))
             self._next += 1
         return found
 
     def close(self) -> None:
         """Give nothing back; a file needs no closing."""
-
-    def _offset_s(self, index: int) -> float:
-        beyond = index - (len(self._offsets_s) - 1)
-        return self._offsets_s[index] if beyond <= 0 else self._offsets_s[-1] + beyond * self._step_s

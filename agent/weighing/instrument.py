@@ -1,7 +1,8 @@
 """A weighing instrument's own answers as box events: its stable, moving and overload marks are believed.
 
-An instrument that states no stability is believed when it has repeated one value for half a second and three readings;
-equal numbers are never asked for where it does state it.
+An instrument that states no stability, or never once said stable (some send "moving" for ever in continuous mode), is
+believed when it has repeated one value for half a second and three readings; equal numbers are never asked for where it
+does state it.
 """
 
 from __future__ import annotations
@@ -31,11 +32,12 @@ class InstrumentWeigher:
         self.live_g = 0.0
         self.revision = 0
         self._d, self._min_load_g = division_g, min_load_g
-        self._loaded = False
+        self._loaded = self._moving = False
         self._stable_g: float | None = None
         self._same_g: float | None = None
         self._same_since_s, self._same_count = 0.0, 0
         self._told: set[type] = set()
+        self._says_stable = False
         self._last_at_s: float | None = None
 
     def feed(self, at_s: float, gross_g: float | None, *, stable: bool | None, error: str = "",
@@ -60,7 +62,8 @@ class InstrumentWeigher:
             return events
         self._told -= {Overload, Negative}
         self.live_g = gross_g
-        still = self._repeats(at_s, gross_g) if stable is None else stable
+        still = self.rests(at_s, gross_g, stable=stable)
+        self._moving = not still
         if gross_g < self._min_load_g:
             if self._loaded and still:
                 self._loaded, self._stable_g, self.revision = False, None, 0
@@ -76,9 +79,13 @@ class InstrumentWeigher:
         return events
 
     def tick(self, at_s: float) -> list[WeighingEvent]:
-        """Tell that time has passed without a reading."""
+        """Tell that time has passed without a reading: a fault in the middle of a weighing.
+
+        An instrument that is empty may sleep, and one whose load rests may have nothing new to say.
+        """
         events: list[WeighingEvent] = []
-        if self._last_at_s is not None and at_s - self._last_at_s > SILENT_S:
+        waits = self._loaded and self._moving
+        if waits and self._last_at_s is not None and at_s - self._last_at_s > SILENT_S:
             self._tell_once(events, ScaleFault(at_s, "silent"))
         return events
 
@@ -91,6 +98,15 @@ class InstrumentWeigher:
         if before_g is not None and abs(gross_g - before_g) >= self._min_load_g:
             kind = Added if gross_g > before_g else Removed
             events.append(kind(at_s, gross_g - before_g, gross_g))
+
+    def rests(self, at_s: float, gross_g: float, *, stable: bool | None) -> bool:
+        """Tell whether this reading is at rest, by the instrument's own mark where it makes one.
+
+        Each reading is asked about once.
+        """
+        self._says_stable = self._says_stable or stable is True
+        repeats = self._repeats(at_s, gross_g)
+        return bool(stable) if self._says_stable and stable is not None else repeats
 
     def _repeats(self, at_s: float, gross_g: float) -> bool:
         if gross_g != self._same_g:

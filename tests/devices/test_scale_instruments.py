@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import threading
@@ -12,7 +13,8 @@ from agent.devices import DeviceError
 from agent.devices.hid_report import decoded, decoded_hiddev
 from agent.devices.scale_hid import HidScale, find_scales
 from agent.devices.scale_serial import DIALECTS, Frames, SerialScale, dialect_of
-from agent.weighing import LoadAppeared, Overload, PlatformCleared, WeightStable
+from agent.devices.scales import answers_only_changes, find_load_cells
+from agent.weighing import LoadAppeared, Overload, PlatformCleared, ScaleFault, ScaleRecovered, WeightStable
 from agent.weighing.instrument import InstrumentWeigher
 
 if TYPE_CHECKING:
@@ -49,12 +51,32 @@ def readings_of(entry: Any) -> list[Reading]:  # noqa: ANN401 (JSON)
     return [reading for byte in content for reading in frames.feed(bytes([byte]))]
 
 
+def expected_of(entry: Any) -> list[Any]:  # noqa: ANN401 (JSON)
+    return entry["expected"] if isinstance(entry["expected"], list) else [entry["expected"]]
+
+
+# Entries that state a rule of behaviour and no reading: each is the test that is named here.
+RULES = {
+    "sc-d-014": "test_a_scale_that_never_says_stable_is_believed_when_it_repeats_itself",
+    "sc-d-038": "test_an_instrument_that_answers_only_changes_may_be_silent",
+    "sc-d-039": "test_what_waits_in_the_buffer_is_of_another_day",
+    "sc-d-040": "test_the_same_weight_twice_is_two_readings",
+    "sc-d-061": "test_a_hid_scale_drops_its_stale_first_report_and_tells_its_unplugging",
+    "sc-d-062": "test_nothing_can_be_written_to_a_hid_scale",
+}
+
+
 @pytest.mark.skipif(not RECORDINGS, reason="PACKBENCH_RECORDINGS is not set")
-@pytest.mark.parametrize("entry", [one for one in entries() if one.get("hex")], ids=lambda one: one["id"])
+def test_every_rule_from_the_field_is_a_test() -> None:
+    rules = [one["id"] for one in entries() if "value" not in expected_of(one)[0]]
+    assert [rule for rule in rules if RULES.get(rule) not in globals()] == []
+
+
+@pytest.mark.skipif(not RECORDINGS, reason="PACKBENCH_RECORDINGS is not set")
+@pytest.mark.parametrize("entry", [one for one in entries() if "value" in expected_of(one)[0]],
+                         ids=lambda one: one["id"])
 def test_every_frame_from_the_field_reads_as_it_is(entry: Any) -> None:  # noqa: ANN401 (JSON)
-    expected = entry["expected"] if isinstance(entry["expected"], list) else [entry["expected"]]
-    if "value" not in expected[0]:
-        pytest.skip("states a rule, not a reading")
+    expected = expected_of(entry)
     found = readings_of(entry)
     assert len(found) == len(expected)
     for reading, wanted in zip(found, expected, strict=True):
@@ -187,6 +209,44 @@ def test_an_unplugged_port_is_gone_and_a_missing_one_missing(pty: Pty) -> None:
     assert missing.value.code == "scale.missing"
 
 
+def test_an_instrument_that_answers_only_changes_may_be_silent(pty: Pty, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.devices.scale_serial.SILENT_S", 0.0)
+    pty.answer(b"P\r\n", b"   12.3 g\r\n")
+    scale = SerialScale(pty.port, DIALECTS["balance-asked"])
+    assert [reading.grams for reading in some(scale)] == [12.3]
+    assert scale.read(0.05) == []
+    assert answers_only_changes("balance-asked")
+    assert not answers_only_changes("sics")
+    scale.close()
+
+
+def test_what_waits_in_the_buffer_is_of_another_day(pty: Pty) -> None:
+    os.write(pty.master, b"S S      9.999 kg\r\n")
+    pty.answer(b"SI\r\n", b"S S      1.234 kg\r\n")
+    scale = SerialScale(pty.port, DIALECTS["sics"])
+    assert [reading.grams for reading in some(scale)] == [1234.0]
+    scale.close()
+
+
+def test_half_a_frame_at_the_opening_is_no_weight(pty: Pty, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rinstrum's digits stand first: of 1234 the end alone would be 34, with the same marks."""
+    for joined_s, weighed in ((60.0, [1234.0]), (-1.0, [34.0, 1234.0])):
+        monkeypatch.setattr("agent.devices.scale_serial.JOINED_S", joined_s)
+        scale = SerialScale(pty.port, DIALECTS["rinstrum"], unit="g")
+        scale.read(0.0)
+        os.write(pty.master, b"34GS\r\n  1234GS\r\n")
+        found: list[Reading] = []
+        while not found or found[-1].grams != 1234.0:
+            found += scale.read(0.5)
+        assert [reading.grams for reading in found] == weighed
+        scale.close()
+
+
+def test_the_same_weight_twice_is_two_readings() -> None:
+    found = list(Frames(DIALECTS["comma"]).feed(b"ST,GS,+  4.876kg\r\n" * 2))
+    assert [reading.grams for reading in found] == [4876.0, 4876.0]
+
+
 # -- USB HID ----------------------------------------------------------------------------------------------------------
 
 
@@ -234,6 +294,24 @@ def test_a_hid_scale_drops_its_stale_first_report_and_tells_its_unplugging(tmp_p
     scale.close()
 
 
+def test_nothing_can_be_written_to_a_hid_scale(tmp_path: Path) -> None:
+    """A tare report leaves some scales at zero for good."""
+    sys_hidraw, dev = hid_devices(tmp_path)
+    scale = HidScale(sys_hidraw=sys_hidraw, dev=dev)
+    assert fcntl.fcntl(scale._file, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
+    scale.close()
+
+
+def test_a_kernel_hx711_and_spi_buses_are_listed(tmp_path: Path) -> None:
+    for number, name in enumerate(("hx711", "bme280")):
+        (tmp_path / "iio" / f"iio:device{number}").mkdir(parents=True)
+        (tmp_path / "iio" / f"iio:device{number}" / "name").write_text(f"{name}\n")
+    (tmp_path / "spidev0.0").write_bytes(b"")
+    found = find_load_cells(tmp_path, tmp_path / "iio")
+    assert [(one.kind, one.sure, Path(one.path).name) for one in found] == [
+        ("iio", True, "iio:device0"), ("spi", False, "spidev0.0")]
+
+
 # -- from readings to box events --------------------------------------------------------------------------------------
 
 
@@ -249,6 +327,27 @@ def test_a_scale_without_marks_must_repeat_itself_for_half_a_second() -> None:
     weigher = InstrumentWeigher(division_g=5.0, min_load_g=100.0)
     events = [event for i in range(12) for event in weigher.feed(i / 10, 1500.0, stable=None)]
     assert [event.at_s for event in events if isinstance(event, WeightStable)] == [0.5]
+
+
+def test_a_scale_that_never_says_stable_is_believed_when_it_repeats_itself() -> None:
+    weigher = InstrumentWeigher(division_g=5.0, min_load_g=100.0)
+    sent = [(1480.0 + i, i / 10) for i in range(8)] + [(1500.0, 0.8 + i / 10) for i in range(8)]
+    events = [event for grams, at_s in sent for event in weigher.feed(at_s, grams, stable=False)]
+    assert [event.at_s for event in events if isinstance(event, WeightStable)] == [pytest.approx(1.3)]
+    once = InstrumentWeigher(division_g=5.0, min_load_g=100.0)
+    once.feed(-1.0, 0.0, stable=True)
+    moving = [event for grams, at_s in sent for event in once.feed(at_s, grams, stable=False)]
+    assert [type(event) for event in moving] == [LoadAppeared], "one that does say it is believed"
+
+
+def test_silence_is_a_fault_in_the_middle_of_a_weighing_only() -> None:
+    weigher = InstrumentWeigher(division_g=5.0, min_load_g=100.0)
+    weigher.feed(0.0, 0.0, stable=True)
+    assert weigher.tick(60.0) == []
+    weigher.feed(61.0, 900.0, stable=False)
+    assert [type(event) for event in (*weigher.tick(62.0), *weigher.tick(64.0), *weigher.tick(66.0))] == [ScaleFault]
+    assert [type(event) for event in weigher.feed(67.0, 1500.0, stable=True)] == [ScaleRecovered, WeightStable]
+    assert weigher.tick(600.0) == []
 
 
 def test_overload_is_no_weight() -> None:
