@@ -23,16 +23,15 @@ from agent.fleet.commands import Answer, Done, Request
 from agent.fleet.signing import trusted_keys
 from agent.fleet.trial import Fault, Look, Refused, Standing
 from agent.messages import rfc3339, topics
-from agent.station.events import Event, MessageRefused, SyncAnswered
+from agent.station.events import Delivery, Event, MessageRefused, SyncAnswered
 from agent.store import StoreError
-from firmware_config.settings import ConfigError
+from firmware_config.settings import ConfigError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from agent.clock import Clock
     from agent.link import Link
-    from agent.station.events import Delivery
     from agent.station.state import State
     from agent.store import Store
     from agent.wiring import Devices
@@ -52,8 +51,11 @@ class Memory(Struct, frozen=True, omit_defaults=True):
 class Admin:
     """The fleet's admin, seen from one station."""
 
-    def __init__(self, store: Store, local: Settings, clock: Clock) -> None:
-        """Begin a life: take up what was wanted, go back from what did not live. Raises StoreError for a full disk."""
+    def __init__(self, store: Store, local: Settings, clock: Clock, *, safe: bool = False) -> None:
+        """Begin a life: take up what was wanted, go back from what did not live. Raises StoreError for a full disk.
+
+        `safe` is the admin of safe mode: no trial goes on from before, and only commands that mend it are done.
+        """
         self._store, self._local, self._clock = store, local, clock
         self.station = local.station.id
         self._order = layers.scopes(local.station.id, local.station.site)
@@ -63,11 +65,12 @@ class Admin:
         self._answers: list[tuple[str, bytes]] = []
         self._keys = trusted_keys(Path(local.fleet.keys))
         self._said: Standing | None = None
-        self._heard = self._oms_there = False
+        self._heard = self._oms_there = self._reloaded = False
+        self._safe = safe
         self._deeds = Deeds(Path(local.directory), clock)
         began = Look(now_ms=clock.now_ms(), wall_ms=clock.wall_ms())
-        self._memory = replace(self._memory, standing=trial.booted(self._memory.standing, began),
-                               done=commands.cut_short(self._memory.done))
+        standing = trial.booted(self._memory.standing, began, 0 if safe else trial.LIVES)
+        self._memory = replace(self._memory, standing=standing, done=commands.cut_short(self._memory.done))
         self._commit()
         self._running = trial.running(self._memory.standing)
         self._whole = self._effective()
@@ -133,6 +136,9 @@ class Admin:
             return
         request = commands.read_request(name, payload, retained=retained, reply=delivery.reply, wall_s=wall_s,
                                         topic=topics.station(self.station, f"cmd/{name}/rsp"))
+        if self._safe and name not in commands.IN_SAFE_MODE:
+            text = f"in safe mode a station does {', '.join(commands.IN_SAFE_MODE)} alone."
+            raise ConfigError(name, [Problem("name", "command.safe-mode", text)])
         answer = commands.known(self._memory.done, request.cid, payload)
         if answer is not None:
             self._answer(answer, name)
@@ -164,6 +170,19 @@ class Admin:
         self._work(devices, status, post)
         self._speak(link)
         return self._refit()
+
+    def twin(self, hint: str) -> MessageRefused:
+        """Return, for the admin and the dead letters, that somebody else came with our name; it is told once a day."""
+        day = rfc3339(self._clock.wall_ms())[:10]
+        return MessageRefused(
+            at_ms=self._clock.now_ms(), topic=topics.station(self.station, "presence"), delivery=Delivery(0, 0),
+            payload=f"link.client-id-twice {day}".encode(), code="link.client-id-twice",
+            detail=f"another client came as this station and took over its session. {hint}")
+
+    @property
+    def wants_start(self) -> bool:
+        """True when something came that only a whole station can try: a configuration on trial, or `reload`."""
+        return self._reloaded or self._memory.standing.trial is not None
 
     def cannot_open(self, error: ConfigError) -> None:
         """The bench can't even be opened with these settings (a camera that was never calibrated): roll back."""
@@ -239,6 +258,7 @@ class Admin:
             if answer.code == "command.reloaded":
                 standing = trial.again(self._memory.standing, self._clock.wall_ms())
                 self._memory = replace(self._memory, standing=standing)
+                self._reloaded = True
             if isinstance(request, commands.Drain):
                 self._memory = replace(self._memory, drained=request.on)
             LOG.info("command %s %s: %s", name, request.cid, answer.code)

@@ -19,6 +19,7 @@ from agent.advice import Advice
 from agent.chores import RECEIPTS_WAIT_S, Chores, can_wait
 from agent.clock import wall_is_trusted
 from agent.devices import Lamps
+from agent.fleet.starts import Starts
 from agent.link import Link, access_of
 from agent.link.files import FILES, PaperFiles
 from agent.local import HungUp, LocalSocket, Request
@@ -42,7 +43,7 @@ from agent.station.state import State
 from agent.station.values import Job
 from agent.station.view import look, view
 from agent.store import Store, StoreError
-from agent.wiring import open_bench
+from agent.wiring import clock_of, open_bench
 from firmware_config.settings import ConfigError
 
 if TYPE_CHECKING:
@@ -83,8 +84,7 @@ def turn(
 def lasting(state: State) -> State:
     """Return the state without what is known anew after each start."""
     return replace(state, now_ms=0, wall_ms=0, time_ok=False, link_up=False, broken=(), bare=False, rolls=(),
-                   waiting=0, oms="",
-                   session_answered=0, next_sync_ms=0, sync_wait_ms=0)
+                   sights=(), waiting=0, oms="", session_answered=0, next_sync_ms=0, sync_wait_ms=0)
 
 
 class Agent:
@@ -94,14 +94,13 @@ class Agent:
         """Open the store. Raises StoreError; every broken device is told later, and the rest works."""
         self.settings = settings
         self._inbox: queue.SimpleQueue[object] = queue.SimpleQueue()
-        self.devices: Devices = open_bench(settings, self._inbox.put)
         directory = Path(settings.directory)
         directory.mkdir(parents=True, exist_ok=True)
         self.store, mended = Store.mended(directory, station=settings.station.id)
         if mended:
             LOG.warning("%s", mended)
         self.chores = Chores(self.store, directory, settings)
-        self.clock: Clock = self.devices.clock
+        self.clock: Clock = clock_of(settings)
         self.advice = Advice(self.store.beliefs())
         blob = self.store.load_state()
         self.state = DECODER.decode(blob) if blob else State()
@@ -109,13 +108,14 @@ class Agent:
             AgentStarted(at_ms=self.clock.now_ms(), store_id=self.store.store_id, boot=self.store.boot),
         ]
         self.admin = Admin(self.store, settings, self.clock)
+        self.devices: Devices = self._first_bench()
         self.link = Link(access_of(settings), station=settings.station.id, site=settings.station.site,
-                         boot=self.store.boot, about=birth(settings), inbox=self._inbox.put)
+                         boot=self.store.boot, about=birth(self.settings), inbox=self._inbox.put)
         self.files = PaperFiles(directory / FILES, settings.keep.file_hosts, self._inbox.put, now_ms=self.clock.now_ms)
         for job in self.store.open_jobs():
             self.files.want(job.job, job.rev, job.papers)
         self.local = LocalSocket(Path(settings.socket), self._inbox.put)
-        self._pulse = Pulse()
+        self._pulse = Pulse(Starts(directory))
         self._shown: View | None = None
         self._lamps: Lamps | None = None
         self._next_tick_s = 0.0
@@ -123,8 +123,21 @@ class Agent:
         self._stopping = threading.Event()
         self._alive = False
         self._fatal: BaseException | None = None
+        self._why_down = ""
         self.trouble: StoreError | None = None
-        self._refit()
+
+    def _first_bench(self) -> Devices:
+        """Return the hardware of the admin's settings, never first that of the file: it may be what kills us.
+
+        Raises ConfigError when not even the file's can be opened.
+        """
+        try:
+            devices = open_bench(self.admin.settings, self._inbox.put)
+        except ConfigError as error:
+            self.admin.cannot_open(error)
+            return open_bench(self.settings, self._inbox.put)
+        self.settings = self.admin.settings
+        return devices
 
     def run(self) -> int:
         """Work until SIGTERM or SIGINT; return the exit code. A bug ends the program, and systemd starts it anew."""
@@ -215,7 +228,10 @@ class Agent:
                 self.devices.take_back(caller)
             case ("up", *_):
                 return LinkChanged(at_ms=self.clock.now_ms(), up=True)
-            case ("down", *_):
+            case ("down", _, str() as code, _, str() as hint):
+                self._why_down = f"{code}: {hint}"
+                if code == "link.client-id-twice":
+                    self._inbox.put(self.admin.twin(hint))
                 return LinkChanged(at_ms=self.clock.now_ms(), up=False)
             case _:
                 pass
@@ -342,7 +358,7 @@ class Agent:
         lost = {"store": {"code": self.trouble.code, "hint": self.trouble.hint}} if self.trouble is not None else {}
         return {
             "station": self.settings.station.id, "site": self.settings.station.site, "boot": self.store.boot,
-            "link": "up" if self.state.link_up else "down",
+            "link": "up" if self.state.link_up else "down", "why_down": "" if self.state.link_up else self._why_down,
             "view": msgspec.to_builtins(view(self.state, self.settings)),
             "live_g": self.devices.live_g, "rolls": self.devices.rolls(),
             "measures": self.devices.measures,

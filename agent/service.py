@@ -8,10 +8,12 @@ import time
 from typing import TYPE_CHECKING
 
 from agent.fleet.releases import say_well
+from agent.fleet.starts import STEADY_S
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from agent.fleet.starts import Starts
     from agent.workers import Worker
 
 # A worker that has not beaten for so long is stuck, and systemd shall start us anew.
@@ -32,9 +34,10 @@ def tell_systemd(word: str) -> None:
 class Pulse:
     """Feeds the watchdog while everything moves; a printer or broker that is away rolls no software back."""
 
-    def __init__(self) -> None:
+    def __init__(self, starts: Starts) -> None:
+        self._starts = starts
         self._well_s = 0.0
-        self._said = False
+        self._said = self._steady = False
 
     def beat(self, workers: Sequence[Worker], *, link_alive: bool) -> None:
         """Tell systemd that we live, if every worker and the link do."""
@@ -47,3 +50,6 @@ class Pulse:
         if not self._said and now_s - self._well_s > WELL_AFTER_S:
             self._said = True
             say_well()
+        if not self._steady and now_s - self._well_s > STEADY_S:
+            self._steady = True
+            self._starts.good()

@@ -246,9 +246,13 @@ def _stop(workers: Sequence[Worker]) -> None:
 
 def open_bench(settings: Settings, post: Callable[[Event], None]) -> Devices:
     """Return the hardware that the settings name, not started yet. Raises ConfigError for a bad calibration."""
+    return Devices(settings, clock_of(settings), post)
+
+
+def clock_of(settings: Settings) -> Clock:
+    """Return the station's clock: the simulated bench's, or the machine's."""
     facts = _bench(settings)
-    clock = Clock(facts.speed, facts.epoch_s) if facts is not None else Clock()
-    return Devices(settings, clock, post)
+    return Clock(facts.speed, facts.epoch_s) if facts is not None else Clock()
 
 
 def scale_calibration(settings: Settings) -> ScaleCalibration:

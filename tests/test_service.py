@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.clock import Clock
+from agent.fleet.starts import Starts
 from agent.service import STUCK_S, Pulse, tell_systemd
 from agent.workers import Worker
 
@@ -36,9 +37,11 @@ def heard(wire: socket.socket) -> list[bytes]:
             return words
 
 
-def test_the_watchdog_is_fed_only_while_every_worker_and_the_link_live(systemd: socket.socket) -> None:
+def test_the_watchdog_is_fed_only_while_every_worker_and_the_link_live(
+    systemd: socket.socket, tmp_path: Path,
+) -> None:
     worker = Worker("scale", Clock(), lambda event: None)
-    pulse = Pulse()
+    pulse = Pulse(Starts(tmp_path))
     pulse.beat([worker], link_alive=True)
     assert heard(systemd) == [b"WATCHDOG=1"]
     pulse.beat([worker], link_alive=False)

@@ -75,6 +75,7 @@ class Desk:
         try:
             if url.scheme == "mqtts":
                 context = ssl.create_default_context(cafile=way.ca_file)
+                context.minimum_version = ssl.TLSVersion.TLSv1_3
                 if way.cert_file:
                     context.load_cert_chain(way.cert_file, way.key_file)
                 self._client.tls_set_context(context)

@@ -25,10 +25,12 @@ LAMPS = {"green": "32", "amber": "33", "red": "31"}
               help="The station's settings.")
 @click.option("--verbose", "-v", is_flag=True, help="One line for each event and effect.")
 def run(config: Path, verbose: bool) -> None:
-    """Run the station until stopped. systemd starts this."""
+    """Run the station until stopped. systemd starts this. After five bad starts in a row: safe mode."""
     import logging
 
+    from agent.fleet.starts import Starts
     from agent.run import Agent
+    from agent.safe import SafeStation
     from agent.store import StoreError
     from firmware_config.settings import ConfigError, load
 
@@ -36,7 +38,8 @@ def run(config: Path, verbose: bool) -> None:
                         format="%(levelname).1s %(name)s %(message)s")
     try:
         settings = load(config)
-        agent = Agent(settings)
+        starts = Starts(Path(settings.directory))
+        agent = Agent(settings) if starts.begin() else SafeStation(settings)
     except ConfigError as error:
         for problem in error.problems:
             click.echo(f"{error.source}: {problem.key}: {problem.text} ({problem.code})", err=True)
@@ -47,7 +50,10 @@ def run(config: Path, verbose: bool) -> None:
     except OSError as error:
         click.echo(f"config.directory: {error.filename}: {error.strerror}. Give the service its directory.", err=True)
         raise SystemExit(1) from None
-    raise SystemExit(agent.run())
+    code = agent.run()
+    if code == 0 and isinstance(agent, Agent):
+        starts.good()
+    raise SystemExit(code)
 
 
 @click.command()
@@ -59,7 +65,8 @@ def status(socket_path: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(answer, ensure_ascii=False))
         return
-    click.echo(f"station {answer['station']} of site {answer['site']}, life {answer['boot']}; link {answer['link']}")
+    click.echo(f"station {answer['station']} of site {answer['site']}, life {answer['boot']}; link {answer['link']}"
+               + (f" ({answer['why_down']})" if answer.get("why_down") else ""))
     click.echo(f"now: {answer['view']['sentence']} {answer['view']['hint']}".rstrip())
     for broken in answer["broken"]:
         click.echo(f"broken: {broken['device']}: {broken['code']}. {broken['hint']}")

@@ -36,10 +36,11 @@ class Size:
 
 @dataclass
 class Packer:
-    """One packer at one bench. `socket` is where the station's screen is, `printed` where papers come out."""
+    """One packer at one bench, who waits `patience_s` for anything. `socket` is where the station's screen is."""
 
     bench: Path
     socket: Path
+    patience_s: float = PATIENCE_S
     hands: Hands = field(init=False)
     read: dict[str, frozenset[str]] = field(default_factory=dict)
     _station: Station | None = None
@@ -69,7 +70,7 @@ class Packer:
 
     def wait(self, what: str, done: Callable[[], bool]) -> None:
         """Look until `done`. Raises StuckError with the screen's sentence when it takes too long."""
-        until_s = time.monotonic() + PATIENCE_S
+        until_s = time.monotonic() + self.patience_s
         while not done():
             if time.monotonic() > until_s:
                 raise StuckError(f"waited for {what}; the screen says: {self.screen()['sentence']!r}")

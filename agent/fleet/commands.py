@@ -78,6 +78,9 @@ NAMES: dict[str, type[Request]] = {
     "reload": Reload, "drain": Drain, "upgrade": Upgrade,
 }
 
+# What a station does that did not come up well and has opened none of its devices.
+IN_SAFE_MODE = ("status", "bundle", "reload", "upgrade")
+
 
 class Answer(Struct, frozen=True, omit_defaults=True):
     """The answer to one request. `taken` is on disk before anything is done; what stays so was cut short."""

@@ -59,6 +59,11 @@ def last_answer(opt: Path = OPT) -> Answer | None:
     return Answer(code, text) if code else None
 
 
+def installation(prefix: Path = Path(sys.prefix)) -> str:
+    """Return the ID of the installation that this program runs from; empty for a checkout."""
+    return _first_line(prefix.parent / "ID")
+
+
 def say_well(state: Path = STATE, prefix: Path = Path(sys.prefix)) -> bool:
     """Tell pbctl that the installation this program runs from is well; return False when it runs from a checkout.
 
@@ -66,7 +71,7 @@ def say_well(state: Path = STATE, prefix: Path = Path(sys.prefix)) -> bool:
     or not: a cable must not roll back software. The word names the installation, so none can speak for another.
     Raises OSError when the state folder can't be written.
     """
-    own_id = _first_line(prefix.parent / "ID")
+    own_id = installation(prefix)
     if not own_id:
         return False
     new = state / "healthy.new"

@@ -135,12 +135,15 @@ def again(standing: Standing, wall_ms: int) -> Standing:
     return replace(standing, bad=(), phase="pending" if standing.trial is None else standing.phase, since_ms=wall_ms)
 
 
-def booted(standing: Standing, look: Look) -> Standing:
-    """Begin a life: a trial that was open goes on once, and is over when the process died in it again."""
+def booted(standing: Standing, look: Look, lives: int = LIVES) -> Standing:
+    """Begin a life: a trial that was open goes on once, and is over when the process died in it again.
+
+    In safe mode no trial goes on: `lives` is 0 there.
+    """
     trial = standing.trial
     if trial is None:
         return standing
-    if trial.lives >= LIVES:
+    if trial.lives >= lives:
         text = f"the agent ended {trial.lives} times while these settings were on trial."
         return rolled_back(standing, (Fault("agent", "trial.crash-loop", text),), look.wall_ms)
     return replace(standing, trial=replace(trial, lives=trial.lives + 1, began_ms=look.now_ms, failing={}))

@@ -57,13 +57,17 @@ class Outgoing(Protocol):
 
 
 class Link:
-    """The connection of one station. `about` is what the next birth says; assign it when media or abilities change."""
+    """The connection of one station. `about` is what the next birth says; assign it when media or abilities change.
+
+    `admin_only` hears configuration and commands, and no work: the OMS sends that again after the next comparison.
+    """
 
     def __init__(
         self, access: Access, *, station: str, site: str, boot: int, about: Presence,
-        inbox: Callable[[tuple[Any, ...]], None],
+        inbox: Callable[[tuple[Any, ...]], None], admin_only: bool = False,
     ) -> None:
         self.about = about
+        self._admin_only = admin_only
         self._access = access
         self._station = station
         self._site = site
@@ -182,7 +186,7 @@ class Link:
 
     def _birth(self, connection: Connection) -> Presence:
         about = self.about
-        return Presence("ready", connection.session, about.contract, about.agent, about.media, about.capabilities)
+        return Presence(about.state, connection.session, about.contract, about.agent, about.media, about.capabilities)
 
     # -- the network thread -------------------------------------------------------------------------------------
 
@@ -218,7 +222,7 @@ class Link:
         self._beat_s = time.monotonic()
         connection = Connection(
             self._access, version=self._version, generation=self._generation, station=self._station, site=self._site,
-            session=self.session, inbox=self._inbox)
+            session=self.session, inbox=self._inbox, admin_only=self._admin_only)
         try:
             connection.open()
             self._connection = connection

@@ -73,7 +73,7 @@ class Access:
         """Return the TLS context with our CA, certificate and key. Raises LinkError for a missing or broken file."""
         try:
             context = ssl.create_default_context(cafile=self.ca_file)
-            context.minimum_version = ssl.TLSVersion.TLSv1_2
+            context.minimum_version = ssl.TLSVersion.TLSv1_3
             if self.cert_file is not None:
                 context.load_cert_chain(self.cert_file, self.key_file)
         except (OSError, ssl.SSLError) as error:
@@ -134,7 +134,8 @@ def refused(code: int, name: str) -> LinkError:
         return LinkError("link.client-id", words, "Give the station an id that the broker accepts.")
     if code == 0x8E:
         return LinkError("link.client-id-twice", "another client took over our session.",
-                         "Two stations have the same id, or two agents run here: stop one of them.")
+                         "Two agents run here, two stations have one id, or this station's card was copied: then "
+                         "take its certificate back (packbench provision revoke) and give it a new one.")
     if code in (0x88, 0x89, 0x8B, 0x97, 0x9F):
         return LinkError("link.broker-busy", words, "Nothing to do here; it is tried again by itself.")
     if code == 0x84:

@@ -65,7 +65,7 @@ class Connection:
 
     def __init__(
         self, access: Access, *, version: int, generation: int, session: int, station: str, site: str,
-        inbox: Callable[[tuple[Any, ...]], None],
+        inbox: Callable[[tuple[Any, ...]], None], admin_only: bool = False,
     ) -> None:
         self.generation = generation
         self.session = session
@@ -80,7 +80,8 @@ class Connection:
         self.max_bytes = 1 << 28
         self._access = access
         self._inbox = inbox
-        self._filters = topics.subscriptions(station, site)
+        self._clean = admin_only  # what the old session holds is work, which would fill the window and hide the admin
+        self._filters = () if admin_only else topics.subscriptions(station, site)
         self._fleet_filters = topics.fleet_subscriptions(station, site)
         self._first_mid: int | None = None
         self._presence_topic = topics.station(station, "presence")
@@ -93,7 +94,7 @@ class Connection:
     def _make_client(self) -> mqtt.Client:
         v5 = self.version == mqtt.MQTTv5
         client = mqtt.Client(
-            CallbackAPIVersion.VERSION2, client_id=self._access.client_id, clean_session=None if v5 else False,
+            CallbackAPIVersion.VERSION2, client_id=self._access.client_id, clean_session=None if v5 else self._clean,
             protocol=MQTTProtocolVersion(self.version), reconnect_on_failure=False, manual_ack=True)
         client.max_inflight_messages_set(WINDOW_OUT)
         client.connect_timeout = CONNACK_S
@@ -121,7 +122,7 @@ class Connection:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's
             properties.SessionExpiryInterval = SESSION_S
             properties.ReceiveMaximum = WINDOW
-        clean_start: Any = False if self.version == mqtt.MQTTv5 else mqtt.MQTT_CLEAN_START_FIRST_ONLY
+        clean_start: Any = self._clean if self.version == mqtt.MQTTv5 else mqtt.MQTT_CLEAN_START_FIRST_ONLY
         try:
             self._client.connect(self._access.host, self._access.port, self._access.keepalive_s,
                                  clean_start=clean_start, properties=properties)
@@ -167,8 +168,8 @@ class Connection:
         if self.version == mqtt.MQTTv5:  # absent means 65,535 (MQTT 5, 3.2.2.3.3)
             self.window = min(getattr(properties, "ReceiveMaximum", WINDOW_OUT), WINDOW_OUT)
         self.max_bytes = getattr(properties, "MaximumPacketSize", self.max_bytes)
-        _, self._first_mid = self._subscribe(client, self._filters)
-        self._subscribe(client, self._fleet_filters)
+        mids = [self._subscribe(client, filters)[1] for filters in (self._filters, self._fleet_filters) if filters]
+        self._first_mid = mids[0]
 
     def _subscribe(self, client: mqtt.Client, filters: tuple[str, ...]) -> tuple[MQTTErrorCode, int | None]:
         if self.version == mqtt.MQTTv5:

@@ -42,9 +42,12 @@ class Envelope(Struct, frozen=True):
 
 
 class Presence(Struct, frozen=True, omit_defaults=True):
-    """The retained word on a station. Whoever watches ignores `lost` with a session older than the last `ready`."""
+    """The retained word on a station. Whoever watches ignores `lost` with a session older than the last `ready`.
 
-    state: Literal["ready", "lost", "disconnected"]
+    `safe` is there for its admin and packs nothing: it did not come up well too many times.
+    """
+
+    state: Literal["ready", "safe", "lost", "disconnected"]
     session: int
     contract: str = ""
     agent: str = ""
