@@ -131,6 +131,32 @@ def test_a_serial_instrument_is_three_words_in_the_settings_and_needs_no_calibra
     assert failed.code == "scale.gone"
 
 
+@pytest.mark.parametrize(("shows", "code"), [
+    (b"", "scale.silent"), (b"S S      1.2", "scale.gibberish"), (b"]E05901234123457\r\n", "scale.gibberish"),
+    (b"\xff\x00" * 2_000, "scale.gibberish"), (b"ES\r\n", "scale.no-weight"),
+    (b"S S      2.720 lb\r\n", "scale.unit-changed"),
+], ids=["mute", "half a line", "a scanner's bytes", "a flood", "errors only", "another unit"])
+def test_a_scale_that_talks_nonsense_is_told_by_name_and_weighs_again_after_it(
+        working: Callable[..., Told], monkeypatch: pytest.MonkeyPatch, shows: bytes, code: str) -> None:
+    monkeypatch.setattr("agent.devices.scale_serial.SILENT_S", 0.3)
+    monkeypatch.setattr("agent.scale.NO_WEIGHT_S", 0.3)
+    monkeypatch.setattr(ScaleWorker, "RETRY_S", 0.05)
+    indicator, clock = Indicator(), Clock()
+    one = wired(driver="serial", path=indicator.port, protocol="sics", division_g=5.0)
+    told = working(partial(open_weighing, one, "", clock, None), clock)
+    told.until(PlatformCleared)
+    indicator.shows = shows
+    failed = told.until(DeviceFailed)
+    assert [getattr(event, "code", "") for event in failed] == [code]
+    indicator.shows = b"S S      0.000 kg\r\n"
+    told.until(DeviceRecovered)
+    told.until(PlatformCleared)
+    indicator.shows = b"S S      1.235 kg\r\n"
+    assert [event.gross.value_g for event in told.until(WeightStable) if isinstance(event, WeightStable)] == [1235.0]
+    indicator.unplug()
+    told.until(DeviceFailed)
+
+
 def test_a_usb_scale_weighs_too(tmp_path: Path, working: Callable[..., Told]) -> None:
     sys_hidraw, dev = hid_devices(tmp_path)
     wire = os.open(dev / "hidraw1", os.O_RDWR)

@@ -89,6 +89,11 @@ class Frames:
         self._frame = bytearray()
         self._inside = dialect.begin is None
 
+    @property
+    def unfinished(self) -> int:
+        """Bytes of a frame whose end has not come."""
+        return len(self._frame)
+
     def feed(self, piece: bytes) -> Iterator[Reading]:
         """Yield the readings whose frames are complete."""
         dialect = self._dialect
@@ -197,9 +202,10 @@ class SerialScale:
         if self._dialect.quiet or time.monotonic() - self._heard_s < SILENT_S:
             return
         self._heard_s = time.monotonic()
-        if self._frames.dropped:
-            dropped, self._frames.dropped = self._frames.dropped, 0
-            raise DeviceError("scale.gibberish", f"{dropped} bytes came from {self._port} and none made a weight.",
+        useless = self._frames.dropped + self._frames.unfinished
+        if useless:
+            self._frames.dropped = 0
+            raise DeviceError("scale.gibberish", f"{useless} bytes came from {self._port} and none made a weight.",
                               "Check baud rate, parity and dialect; `packbench check scale --find` lists the ports.")
         raise DeviceError("scale.silent", f"the scale at {self._port} says nothing.",
                           "Switch it on, check the cable, and its output mode (continuous, or on request).")
