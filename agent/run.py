@@ -84,7 +84,8 @@ def turn(
 def lasting(state: State) -> State:
     """Return the state without what is known anew after each start."""
     return replace(state, now_ms=0, wall_ms=0, time_ok=False, link_up=False, broken=(), bare=False, rolls=(),
-                   sights=(), waiting=0, oms="", session_answered=0, next_sync_ms=0, sync_wait_ms=0)
+                   waiting=0, oms="",
+                   session_answered=0, next_sync_ms=0, sync_wait_ms=0)
 
 
 class Agent:
