@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import islice
 from math import cos, exp, pi, sin, sqrt
 from operator import mul
 from random import Random
@@ -153,10 +154,10 @@ class ScalePhysics:
         self._per_conversion = per_conversion
         self._next_conversion = per_conversion
         self._filter = _sinc4(round(per_conversion))
-        self._history: deque[float] = deque([0.0] * len(self._filter), maxlen=len(self._filter))
+        self._history: deque[float] = deque([0.0] * (len(self._filter) + 1), maxlen=len(self._filter) + 1)
         self._motor_phase = self._random.random() * 2 * pi
         self._sway_phase = self._random.random() * 2 * pi
-        self._band = [0.0, 0.0]
+        self._band = (0.0, 0.0, 0.0, 0.0)
         self._flicker = [0.0] * 5
         self._shakes = rig.motor_mm_s2 > 0.0 or rig.band_mm_s2 > 0.0 or rig.sway_mm_s2 > 0.0
         self._saturated_until_s = self._stuck_until_s = -1.0
@@ -209,11 +210,11 @@ class ScalePhysics:
         last_step = int(until_s * STEPS_PER_S)
         while self._steps < last_step:
             self._steps += 1
-            t_s = self._steps / STEPS_PER_S
-            self._history.append(self._step(t_s))
+            self._history.append(self._step(self._steps / STEPS_PER_S))
             if self._steps >= self._next_conversion:
+                t_s = self._next_conversion / STEPS_PER_S
+                code = self._code(t_s, since_step=self._next_conversion - (self._steps - 1))
                 self._next_conversion += self._per_conversion
-                code = self._code(t_s)
                 if self.connected and not any(start <= t_s <= end for start, end in self._gaps):
                     found.append((t_s, code))
         return found
@@ -261,16 +262,21 @@ class ScalePhysics:
         rig = self.rig
         self._motor_phase += 2.0 * pi * rig.motor_hz / STEPS_PER_S * (1.0 + 0.05 * self._random.gauss(0.0, 1.0))
         self._sway_phase += 2.0 * pi * rig.sway_hz / STEPS_PER_S * (1.0 + 0.5 * self._random.gauss(0.0, 1.0))
-        # Band noise: two poles at 15 Hz with a Q of about 1, scaled to unit rms.
-        x1, x2 = self._band
-        x = 1.8355 * x1 - 0.8633 * x2 + self._random.gauss(0.0, 0.0867)
-        self._band[0], self._band[1] = x, x1
-        return (rig.motor_mm_s2 * sqrt(2.0) * sin(self._motor_phase) + rig.band_mm_s2 * x
+        # Band noise of unit rms: white noise through a band-pass from 5 to 40 Hz. A table that stays where it is has
+        # no mean acceleration, so nothing may be left at 0 Hz.
+        y1, y2, w1, w2 = self._band
+        w = self._random.gauss(0.0, 0.382)
+        y = w - w2 + 1.6918 * y1 - 0.7083 * y2
+        self._band = (y, y1, w, w1)
+        return (rig.motor_mm_s2 * sqrt(2.0) * sin(self._motor_phase) + rig.band_mm_s2 * y
                 + rig.sway_mm_s2 * sqrt(2.0) * sin(self._sway_phase))
 
-    def _code(self, t_s: float) -> int:
+    def _code(self, t_s: float, since_step: float) -> int:
+        """Return the code of a conversion that ends between two steps: its clock does not know the steps'."""
         rig, random = self.rig, self._random
-        grams: float = sum(map(mul, self._filter, self._history))
+        newest: float = sum(map(mul, self._filter, islice(self._history, 1, None)))
+        before: float = sum(map(mul, self._filter, self._history)) if since_step < 1.0 else newest
+        grams = before + since_step * (newest - before)
         # Creep towards `creep` of the load with a time constant of ten minutes.
         self._crept_g += (rig.creep * self.mass_g - self._crept_g) / (600.0 * rig.rate_sps)
         grams += self._crept_g + rig.zero_drift_g_per_s * t_s

@@ -62,7 +62,7 @@ def scenario(kind: str, seed: int, rate_sps: float) -> Scenario:
 
 
 def _rig(random: Random, rate_sps: float, kind: str) -> ScaleRig:
-    shakes = {"vib": (random.uniform(7, 55), random.uniform(0.3, 2.0)), "slide": (random.uniform(1.0, 6.0), 0.3)}
+    shakes = {"vib": (random.uniform(8.0, 60.0), random.uniform(1.4, 7.1)), "slide": (random.uniform(1.0, 6.0), 0.3)}
     total, sway = shakes.get(kind, (random.uniform(0.0, 1.0), random.uniform(0.0, 0.2)))
     motor = random.uniform(0.5, 0.97)
     return ScaleRig(
@@ -72,7 +72,7 @@ def _rig(random: Random, rate_sps: float, kind: str) -> ScaleRig:
         rocking_share=random.uniform(0.05, 0.3) if random.random() < 0.5 else 0.0,
         rocking_ratio=random.uniform(1.5, 3.0), noise_nv=(50.0 if rate_sps < 30 else 90.0) * random.uniform(1.0, 3.0),
         flicker_nv=random.uniform(5.0, 40.0), hum_nv=random.uniform(0.0, 100.0) if random.random() < 0.3 else 0.0,
-        motor_hz=random.uniform(8.0, 35.0), motor_mm_s2=total * motor, band_mm_s2=total * (1.0 - motor ** 2) ** 0.5,
+        motor_hz=random.uniform(5.0, 40.0), motor_mm_s2=total * motor, band_mm_s2=total * (1.0 - motor ** 2) ** 0.5,
         sway_mm_s2=sway, sway_hz=random.uniform(0.7, 4.0), creep=random.uniform(0.0002, 0.0005),
         slips=10.0 ** random.uniform(-3.0, -1.7) if kind == "faults" else 0.0,
     )
