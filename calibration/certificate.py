@@ -36,6 +36,7 @@ def certificate(record: ScaleRecord, sha256: str) -> str:
         ("Station", record.station or "-"), ("Technician", record.technician or "-"),
         ("Load cell", record.cell or "-"),
         ("Capacity, interval", f"{record.capacity_g:g} g, {record.division_g:g} g"),
+        ("Covers", f"loads up to {max(row.load_g for row in left.rows):g} g"),
         ("Converter", f"{record.rate_sps:g} samples a second"), ("Software", f"packbench {record.software}"),
         ("Temperature", " to ".join(f"{degrees:.1f} °C" for degrees in record.degrees) or "not measured"),
         ("Old span", f"{record.old.counts_per_gram:.4f} counts/g" if record.old else "none"),

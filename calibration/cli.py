@@ -166,6 +166,10 @@ def _converse(session: Session, options: Options, conversions: Iterable[tuple[fl
     if options.replay is None:
         _warn_cold(options)
         _tell(options, "precheck", "Leave the platform empty for five seconds. Then do what > says: the scale sees it.")
+    top_g = session.plan.stacks[-1].grams
+    if top_g < 0.5 * options.source.capacity_g:
+        _tell(options, "small", f"calibration.small-masses: {top_g / 1000:g} kg are put on at the most; heavier boxes "
+                                "are not covered. Take more masses, up to the heaviest box.")
     options.note_degrees()
     for at_s, counts in conversions or ():
         options.taken.append((at_s, counts))

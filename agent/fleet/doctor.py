@@ -39,7 +39,8 @@ def examine(root: Path, settings: Settings | None) -> Iterator[Finding]:
     """Yield the findings for the machine at `root`, in the order in which a technician would mend them."""
     checks: Iterable[Callable[[], Iterable[Finding]]] = (
         partial(power, root), partial(card, root), partial(disk, root, settings), partial(clock, root),
-        partial(groups, root), partial(device_nodes, root, settings), partial(ipp_usb, root), partial(pins, root),
+        partial(groups, root), partial(device_nodes, root, settings), partial(thermometer, root, settings),
+        partial(ipp_usb, root), partial(pins, root),
         libraries, distributions, partial(fonts, root),
     )
     for check in checks:
@@ -154,6 +155,19 @@ def device_nodes(root: Path, settings: Settings | None) -> Iterator[Finding]:
                           "Install firmware_config/boot/99-packbench.rules and plug it in again.")
         else:
             yield Finding(f"{section}.node", "ok", f"{path} is there.")
+
+
+def thermometer(root: Path, settings: Settings | None) -> Iterator[Finding]:
+    """Yield whether the scale's thermometer, where one is named, gives thousandths of a degree."""
+    for scale in settings.scale if settings is not None else ():
+        if not scale.thermometer:
+            continue
+        text = _text(root / scale.thermometer.lstrip("/"))
+        if text.removeprefix("-").isdigit():
+            yield Finding("scale.thermometer", "ok", f"{int(text) / 1000:.1f} degrees beside the scale.")
+        else:
+            yield Finding("scale.no-thermometer", "warn", f"{scale.thermometer} can't be read.",
+                          "Correct [scale] thermometer; ls /sys/class/hwmon/*/temp*_input shows what is there.")
 
 
 def ipp_usb(root: Path) -> Iterator[Finding]:

@@ -80,7 +80,8 @@ def test_the_zeros_warmth_is_found_beside_a_drift_and_an_outlier() -> None:
     assert not zero_and_warmth([(at_s, 20.0 + degrees / 100.0, zero) for at_s, degrees, zero in log])
 
 
-def test_a_check_weight_joins_the_log_and_is_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_check_weight_joins_the_log_and_is_judged(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     clock = FakeClock(step_s=1e-4)
     monkeypatch.setattr("calibration.source.time", SimpleNamespace(monotonic=clock, sleep=clock.sleep))
     rig = ScaleRig(rate_sps=80.0)
@@ -99,6 +100,7 @@ def test_a_check_weight_joins_the_log_and_is_judged(tmp_path: Path, monkeypatch:
     block = CliRunner().invoke(check_weight, arguments)
     assert (block.exit_code, json.loads(block.stdout)["verdict"]) == (3, "block")
     noted = WarmthLog(tmp_path / "warmth.csv", tmp_path / "temperature")
+    assert [record.msg.split(":")[0] for record in caplog.records] == ["scale.no-thermometer"], "told once"
     for i in range(144):
         (tmp_path / "temperature").write_text(f"{20_000 + 8_000 * abs(i % 72 - 36) // 36}\n")
         noted.note(1.7e9 + i * 300.0, 1.5 * 8.0 * abs(i % 72 - 36) / 36)

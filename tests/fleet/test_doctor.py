@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.fleet import doctor
+from firmware_config.settings import parse
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,6 +68,14 @@ def test_two_distributions_of_one_module_are_bad(tmp_path: Path, monkeypatch: py
     monkeypatch.syspath_prepend(str(tmp_path))
     finding = next(each for each in doctor.distributions() if each.code == "package.cv2")
     assert (finding.level, "opencv-python and opencv-python-headless" in finding.text) == ("bad", True)
+
+
+@pytest.mark.parametrize(("text", "level"), [("21437\n", "ok"), ("-1500\n", "ok"), ("warm\n", "warn"), ("", "warn")])
+def test_a_thermometer_that_can_not_be_read_is_named(tmp_path: Path, text: str, level: str) -> None:
+    lay(tmp_path, "sys/temp1_input", text)
+    named = parse({"station": {"id": "s", "site": "a"}, "broker": {"url": "mqtt://x"},
+                   "scale": {"driver": "spi", "thermometer": "/sys/temp1_input"}}, "test")
+    assert [finding.level for finding in doctor.thermometer(tmp_path, named)] == [level]
 
 
 def test_every_finding_that_is_not_ok_says_the_mend(tmp_path: Path) -> None:
