@@ -13,8 +13,9 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from agent.packing.doubt import Alertness, Shelf, judge
+from agent.packing.doubt import Alertness, Shelf, judge, vouching
 from agent.packing.weights import (
+    ARMED_SEEN,
     CONSTANT,
     FILL,
     FIRST_CONSTANT,
@@ -27,9 +28,10 @@ from agent.packing.weights import (
     learn,
     sku_key,
 )
-from agent.station import rules
+from agent.station import rules, scans
 from agent.station.events import CodesSeen, SaveJob, SaveParcel
-from agent.station.values import Finding
+from agent.station.items import minus
+from agent.station.values import Finding, Vouching
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -66,19 +68,34 @@ class Advice:
 
     def about(self, event: Event, state: State) -> Event:
         """Return the event with a finding, when it shows one open job's box that stands still."""
-        box = state.box
-        if not isinstance(event, CodesSeen) or box is None or box.gross is None or box.parcel:
+        if not isinstance(event, CodesSeen):
             return event
-        jobs = [known.job for known in event.jobs if known.job is not None and known.state in ("open", "held")]
-        if len(jobs) != 1:
+        known = scans.job_in_sight(event) or event.at_hand
+        if known is None or known.job is None or known.state not in ("open", "held"):
             return event
-        contents = self._contents(jobs[0], dict(rules.contents(jobs[0])))
+        job, box, packing = known.job, state.box, state.packing(known.id)
+        if packing is None:
+            event = replace(event, vouching=self.vouch(job))
+        if box is None or box.gross is None or box.parcel:
+            return event
+        units = scans.in_box(packing) if packing is not None else minus(dict(rules.contents(job)), dict(known.gone))
+        if not units:  # all of it is in a parcel already
+            return event
+        contents = self._contents(job, units)
         verdict = judge(self._known, contents, box.gross.value_g, self._shelf, self._alertness)
         finding = Finding(
             finding=verdict.finding.value, off_g=round(verdict.difference_g, 1), sd_g=round(verdict.sd_g, 1),
             wrong=round(verdict.wrong, 4), words=verdict.sentence,
         )
         return replace(event, finding=finding)
+
+    def vouch(self, job: Job) -> Vouching:
+        """Return what the scale can't vouch for in a job, and the unit weights that a single step would show."""
+        contents = self._contents(job, dict(rules.contents(job)))
+        units = [(sku, self._known[sku_key(sku)]) for sku in contents.units]
+        return Vouching(to_scan=vouching(self._known, contents).to_scan, units=tuple(
+            (sku, round(weight.grams, 1), round((weight.variance + (weight.spread * weight.grams) ** 2) ** 0.5, 1))
+            for sku, weight in units if weight.seen >= ARMED_SEEN))
 
     def learn(self, records: Iterable[Record]) -> dict[str, bytes]:
         """Learn from the parcels that these records close; return the beliefs that changed, as the store keeps them."""

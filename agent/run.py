@@ -70,7 +70,7 @@ def turn(
     before, effects = state, []
     with store.transaction():
         for event in events:
-            known = store.attach(event)
+            known = store.attach(event, state)
             state, records, wanted = step(state, advice.about(known, state) if advice else known, config)
             store.apply(records, at_ms=state.now_ms, wall_ms=wall_ms, time_ok=state.time_ok)
             if advice:
@@ -84,8 +84,7 @@ def turn(
 def lasting(state: State) -> State:
     """Return the state without what is known anew after each start."""
     return replace(state, now_ms=0, wall_ms=0, time_ok=False, link_up=False, broken=(), bare=False, rolls=(),
-                   waiting=0, oms="",
-                   session_answered=0, next_sync_ms=0, sync_wait_ms=0)
+                   sights=(), waiting=0, oms="", session_answered=0, next_sync_ms=0, sync_wait_ms=0)
 
 
 class Agent:

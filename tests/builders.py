@@ -12,13 +12,13 @@ from agent.station.events import (
     Acknowledge,
     AgentStarted,
     BuryMessage,
+    ButtonPressed,
     CodesSeen,
     DecisionMade,
     Delivery,
     DropFacts,
     JobAssigned,
     JobCancelled,
-    KnownJob,
     LabelArrived,
     SaveJob,
     SavePapers,
@@ -29,9 +29,10 @@ from agent.station.events import (
     Tell,
     WeightStable,
 )
+from agent.station.items import plus
 from agent.station.machine import step
 from agent.station.state import State, sha256_hex
-from agent.station.values import Job, Parcel, Print, Verdict, Weight
+from agent.station.values import Job, KnownJob, Parcel, Print, Verdict, Weight
 from firmware_config.settings import Settings, parse
 
 if TYPE_CHECKING:
@@ -63,6 +64,23 @@ def job_payload(job: str = "J-1", **more: object) -> dict[str, Any]:
 def a_job(job: str = "J-1", **more: object) -> Job:
     """Return a job as the core sees it."""
     return msgspec.convert(job_payload(job, **more), Job)
+
+
+def known_after(old: KnownJob | None, record: SaveJob) -> KnownJob:
+    """Return what a store knows of a job after a record."""
+    old = old or KnownJob(id=record.id, rev=record.rev, state=record.state)
+    return replace(old, rev=record.rev, state=record.state, digest=record.digest or old.digest,
+                   job=record.job or old.job)
+
+
+def known_with(known: KnownJob, parcels: list[Parcel]) -> KnownJob:
+    """Return what a store knows of a job that has these parcels."""
+    closed = [parcel for parcel in parcels if parcel.state == "closed"]
+    gone: dict[str, int] = {}
+    for parcel in closed:
+        gone = plus(gone, dict(parcel.contents))
+    return replace(known, parcels=len(parcels), gone=tuple(gone.items()),
+                   labels=tuple(parcel.label for parcel in closed))
 
 
 def grams(value_g: float) -> Weight:
@@ -102,18 +120,11 @@ class Bench:
         for record in records:
             match record:
                 case SaveJob():
-                    old = self.jobs.get(record.id)
-                    made = old.parcels if old else 0
-                    self.jobs[record.id] = KnownJob(
-                        id=record.id, rev=record.rev, state=record.state,
-                        digest=record.digest or (old.digest if old else ""),
-                        job=record.job or (old.job if old else None), parcels=made,
-                    )
+                    self.jobs[record.id] = known_after(self.jobs.get(record.id), record)
                 case SaveParcel(parcel=parcel):
-                    if parcel.id not in self.parcels:
-                        job = self.jobs[parcel.job]
-                        self.jobs[parcel.job] = replace(job, parcels=job.parcels + 1)
                     self.parcels[parcel.id] = parcel
+                    mine = [one for one in self.parcels.values() if one.job == parcel.job]
+                    self.jobs[parcel.job] = known_with(self.jobs[parcel.job], mine)
                 case SavePrint(print=page):
                     self.pages[page.no] = page
                 case Tell(fact=fact):
@@ -153,6 +164,10 @@ class Bench:
         """A box stands still on the platform."""
         self.send(WeightStable(at_ms=0, gross=grams(value_g)))
 
+    def press(self, *, long: bool = False) -> None:
+        """The packer presses the button."""
+        self.send(ButtonPressed(at_ms=0, long=long))
+
     def scan(self, code: str) -> None:
         """The packer scans one code by hand."""
         self.see(code, visit=0, scanned=True)
@@ -162,8 +177,14 @@ class Bench:
         jobs = tuple(known for known in self.jobs.values()
                      if known.id in codes or (known.job and set(known.job.match) & set(codes)))
         prints = tuple((page, self.parcels.get(page.parcel)) for page in self.pages.values() if page.mark in codes)
-        number = visit if visit is not None else (self.state.box.visit if self.state.box else 0)
-        self.send(CodesSeen(at_ms=0, visit=number, codes=codes, jobs=jobs, prints=prints, **more))
+        box = self.state.box
+        number = visit if visit is not None else (box.visit if box else 0)
+        labelled = {page.job for page, _ in prints if page.role == "label"}
+        at_hand = self.jobs.get(labelled.pop() if len(labelled) == 1 and not jobs else self.state.at_hand)
+        parcel = self.state.parcel(box.parcel) if box else None
+        label = self.pages.get(parcel.print_no) if parcel else None
+        self.send(CodesSeen(at_ms=0, visit=number, codes=codes, jobs=jobs, prints=prints, at_hand=at_hand, label=label,
+                            **more))
 
     def page_of(self, job: str, role: str) -> Print:
         """Return the newest page of a job with this role."""

@@ -66,7 +66,7 @@ def test_the_integrators_page_names_every_topic_every_fact_and_every_code() -> N
     page = (ROOT / "agent" / "messages" / "README.md").read_text(encoding="utf-8")
     # What reaches the OMS; the packer's screen (`view.py`, `visits.py`) has words of its own.
     files = [*(ROOT / "agent" / "messages").glob("*.py"),
-             *(ROOT / "agent" / "station" / f"{name}.py" for name in ("jobs", "pool", "parcels", "rules"))]
+             *(ROOT / "agent" / "station" / f"{name}.py" for name in ("jobs", "pool", "parcels", "rules", "boxes"))]
     source = "".join(path.read_text(encoding="utf-8") for path in files)
     codes = set(re.findall(r'"((?:message|field|text|job|paper|parcel|sscc|label|station)\.[a-z0-9-]+)"', source))
     missing = [word for word in (*RECEIVED, *SENT, *(f"evt/{fact.kind}" for fact in FACTS), *sorted(codes))

@@ -22,7 +22,7 @@ from agent.station.events import (
 )
 from agent.station.facts import DeviceChanged, JobChanged, MessageDead, StockMoved
 from agent.station.parcels import NOT_MEASURED
-from agent.station.state import sha256_hex
+from agent.station.state import State, sha256_hex
 from agent.station.values import Parcel, Print, Weight
 from agent.store import Store, StoreError
 from agent.store.outbox import LAST_RESEND_MS, WINDOW
@@ -170,7 +170,7 @@ class TestTransactions:
         keep(store, opened("J-1"), opened("J-2"))
         store._db.execute("UPDATE jobs SET body = CAST(replace(body, 'Ada', 'Adb') AS BLOB) WHERE id='J-1'")
         assert [row[0] for row in json.loads(store.sync_pages(1)[0])["jobs"]] == ["J-2"]
-        event = store.attach(JobCancelled(at_ms=1, job="J-1", rev=1, delivery=Delivery(1, 1)))
+        event = store.attach(JobCancelled(at_ms=1, job="J-1", rev=1, delivery=Delivery(1, 1)), State())
         assert isinstance(event, JobCancelled)
         assert event.known is None
         keep(store, opened("J-1"))
@@ -257,7 +257,7 @@ class TestAttachments:
     def test_a_cancel_meets_what_the_store_has_of_its_job(self, open_store: Opener) -> None:
         store = open_store()
         keep(store, opened(), SaveParcel(parcel()))
-        event = store.attach(JobCancelled(at_ms=1, job="J-1", rev=1, delivery=Delivery(1, 1)))
+        event = store.attach(JobCancelled(at_ms=1, job="J-1", rev=1, delivery=Delivery(1, 1)), State())
         assert isinstance(event, JobCancelled)
         assert event.known is not None
         assert (event.known.state, event.known.parcels, event.known.job) == ("open", 1, a_job())
@@ -265,7 +265,7 @@ class TestAttachments:
     def test_a_tombstone_is_known_without_a_body(self, open_store: Opener) -> None:
         store = open_store()
         keep(store, SaveJob("J-9", 2, "cancelled"))
-        event = store.attach(JobCancelled(at_ms=1, job="J-9", rev=2, delivery=Delivery(1, 1)))
+        event = store.attach(JobCancelled(at_ms=1, job="J-9", rev=2, delivery=Delivery(1, 1)), State())
         assert isinstance(event, JobCancelled)
         assert event.known is not None
         assert (event.known.state, event.known.rev, event.known.job) == ("cancelled", 2, None)
@@ -275,7 +275,7 @@ class TestAttachments:
         store = open_store()
         keep(store, opened("J-1", match=["TOTE-7"]), opened("J-2", match=["TOTE-7"]), opened("J-3"))
         keep(store, SaveJob("J-2", 1, "cancelled"))
-        event = store.attach(CodesSeen(at_ms=1, visit=1, codes=("TOTE-7", "4006381333931")))
+        event = store.attach(CodesSeen(at_ms=1, visit=1, codes=("TOTE-7", "4006381333931")), State())
         assert isinstance(event, CodesSeen)
         assert [(known.id, known.state) for known in event.jobs] == [("J-1", "open"), ("J-2", "cancelled")]
 
@@ -285,7 +285,7 @@ class TestAttachments:
         page = Print(no=4, mark="0123456789", role="label", job="J-1", paper="label", state="printed", parcel="J-1/1")
         keep(store, opened(), SavePrint(page),
              SaveParcel(parcel(print_no=4, sscc="340123450000000017", tracking="1Z999")))
-        event = store.attach(CodesSeen(at_ms=1, visit=1, codes=(code,)))
+        event = store.attach(CodesSeen(at_ms=1, visit=1, codes=(code,)), State())
         assert isinstance(event, CodesSeen)
         ((seen, of),) = event.prints
         assert seen == page
@@ -298,8 +298,8 @@ class TestAttachments:
         keep(store, opened("J-1", expires=past), opened("J-2", expires=past), opened("J-3", expires=future))
         keep(store, SaveParcel(Parcel(id="J-2/1", job="J-2", rev=1, state="unproven", visit=1,
                                       gross=Weight(value_g=1, u95_g=1), dims=NOT_MEASURED)))
-        trusted = store.attach(TimePassed(at_ms=1, wall_ms=NOON_MS, time_ok=True))
-        lost = store.attach(TimePassed(at_ms=1, wall_ms=NOON_MS, time_ok=False))
+        trusted = store.attach(TimePassed(at_ms=1, wall_ms=NOON_MS, time_ok=True), State())
+        lost = store.attach(TimePassed(at_ms=1, wall_ms=NOON_MS, time_ok=False), State())
         assert isinstance(trusted, TimePassed)
         assert isinstance(lost, TimePassed)
         assert ([known.id for known in trusted.expired], lost.expired) == (["J-1"], ())

@@ -15,7 +15,7 @@ RECEIVED: dict[str, tuple[type[msgspec.Struct], str]] = {
     "job/assign": (Job, "A job, whole. The same revision with the same content may come any number of times."),
     "job/cancel": (payloads.Cancel, "A job is taken back; may overtake its assign."),
     "job/label": (payloads.Label, "The papers of one parcel, after it was measured, or reissued."),
-    "job/decision": (payloads.Decision, "What becomes of a held parcel."),
+    "job/decision": (payloads.Decision, "What becomes of a held parcel, or of the rest of a short job."),
     "job/sscc": (payloads.Lease, "A block of serial numbers for one store."),
     "site/job/offer": (payloads.Offer, "A job for whichever station of the site claims it; the grant is an assign."),
     "rcpt": (payloads.Receipt, "Facts that the OMS has, now or since earlier."),

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from agent.station import facts
-from agent.station.values import Dimensions, Length, Refused, Weight
+from agent.station.values import Dimensions, Length, Piece, Refused, Weight
 
 STORE = "7d0f3c1e-6a54-4d0b-9c1d-2f7a3b8e5d10"
 _GROSS = Weight(value_g=1840.0, u95_g=6.0, quality="averaged")
 _DIMS = Dimensions(length=Length(value_mm=312.0, u95_mm=2.4), width=Length(value_mm=221.0, u95_mm=2.2),
                    height=Refused(refused="camera.top-hidden"))
+_CONTENTS = (Piece(sku="MUG-BLUE", qty=1, serial="S-7001"), Piece(sku="MUG-BLUE", qty=1, serial="S-7002"))
 _PAPER = {"id": "label", "role": "label", "media": "62x100",
           "data": {"tracking": "1Z999AA10123456784", "routing": "AMS-3"}}
 
@@ -44,8 +45,8 @@ FACTS: tuple[facts.Fact, ...] = (
                      detail="Expected `int`, got `str` - at `$.items[0].qty`."),
     facts.ParcelChanged(parcel="J-8812-1/1", job="J-8812-1", rev=1, state="closed", gross=_GROSS, dims=_DIMS,
                         sscc="340123450000000017", tracking="1Z999AA10123456784", mark="0123456789",
-                        photo_sha256="ab" * 32),
-    facts.LabelWanted(parcel="J-8812-1/1", job="J-8812-1", rev=1, gross=_GROSS, dims=_DIMS),
+                        photo_sha256="ab" * 32, carton="M2", contents=_CONTENTS),
+    facts.LabelWanted(parcel="J-8812-1/1", job="J-8812-1", rev=1, gross=_GROSS, dims=_DIMS, contents=_CONTENTS),
     facts.StockMoved(parcel="J-8812-1/1", job="J-8812-1", sku="MUG-BLUE", qty=2),
     facts.WrongLabel(parcel="J-8812-1/1", found_on="J-8813-1", visit_key="17-204", gross=_GROSS),
     facts.PrintChanged(mark="0123456789", role="label", job="J-8812-1", state="in-doubt", parcel="J-8812-1/1",
@@ -56,4 +57,6 @@ FACTS: tuple[facts.Fact, ...] = (
     facts.JobClaimed(job="J-8813-1", rev=1, station="st-014"),
     facts.BlockWanted(store=STORE, left=40, leased=1),
     facts.StoreBegan(store=STORE, station="st-014"),
+    facts.JobShort(job="J-8812-1", rev=1, rest=(Piece(sku="TEA", qty=1),), boot=17, at_ms=8_812_334, packer="0042"),
+    facts.CartonTold(job="J-8812-1", outcome="taken", carton="M2", boot=17, at_ms=8_812_334, contents=_CONTENTS),
 )

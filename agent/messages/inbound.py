@@ -28,6 +28,7 @@ from agent.station.events import (
     MessageIgnored,
     MessageRefused,
     OmsChanged,
+    RestDecided,
     SyncAnswered,
 )
 from agent.station.values import Job
@@ -152,6 +153,10 @@ def _labelled(body: bytes, here: Here) -> Event:
 
 def _decided(body: bytes, here: Here) -> Event:
     decision = _read(_decision, body)
+    if decision.job is not UNSET and decision.rest is not UNSET:
+        return RestDecided(at_ms=here.at_ms, job=decision.job, rest=decision.rest, delivery=here.delivery)
+    if decision.parcel is UNSET or decision.verdict is UNSET:
+        raise MessageError("field.missing", "a decision names a parcel and a verdict, or a job and its rest.")
     return DecisionMade(at_ms=here.at_ms, parcel=decision.parcel, verdict=decision.verdict, delivery=here.delivery)
 
 

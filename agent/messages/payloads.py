@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from agent.station.values import Count, Grams, Ident, Line, Order, Paper, ParcelId, Revision, Verdict
+from agent.station.values import Count, Grams, Ident, Line, Order, Paper, ParcelId, RestVerdict, Revision, Verdict
 
 FactId = Annotated[str, Meta(min_length=3, max_length=80, pattern=r"^[0-9a-f-]{1,40}:[0-9]{1,19}\Z")]
 
@@ -30,10 +30,12 @@ class Label(Struct, frozen=True, kw_only=True):
 
 
 class Decision(Struct, frozen=True, kw_only=True):
-    """What becomes of a held parcel."""
+    """What becomes of a held parcel (`parcel` and `verdict`), or of the rest of a job packed short (`job`, `rest`)."""
 
-    parcel: ParcelId
-    verdict: Verdict
+    parcel: ParcelId | UnsetType = UNSET
+    verdict: Verdict | UnsetType = UNSET
+    job: Ident | UnsetType = UNSET
+    rest: RestVerdict | UnsetType = UNSET
 
 
 class Offer(Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from agent.station import pages, parcels
+from agent.station import boxes, pages, parcels
 from agent.station.commands import Card, Command, card_of
 
 if TYPE_CHECKING:
@@ -27,8 +27,11 @@ def shown(turn: Turn, event: CodesSeen) -> tuple[Card, ...]:
     return tuple(card for code in fresh if (card := card_of(code)) is not None)
 
 
-def obey(turn: Turn, card: Card, labels: tuple[Print, ...]) -> None:
-    """Do what a card says about the box on the platform, or nothing where it makes no sense."""
+def obey(turn: Turn, card: Card, label: Print | None) -> None:
+    """Do what a card says about the box on the platform, or say that it means nothing now.
+
+    `label` is the valid label of that box.
+    """
     box = turn.state.box
     parcel = turn.state.parcel(box.parcel) if box is not None else None
     match card.command:
@@ -42,11 +45,19 @@ def obey(turn: Turn, card: Card, labels: tuple[Print, ...]) -> None:
         case Command.CANCEL if parcel is not None:
             parcels.void(turn, parcel, "parcel.packer-cancelled")
             parcels.tell_job(turn, parcel, "open", "parcel.packer-cancelled")
-        case Command.REPEAT if parcel is not None and parcel.state in ("labelled", "unproven"):
-            for page in labels:
-                if page.no == parcel.print_no:
-                    parcels.again(turn, parcel, page)
+        case Command.CANCEL | Command.COUNT:
+            boxes.count_again(turn)
+        case Command.NEXT:
+            boxes.cut(turn, "next")
+        case Command.SHORT:
+            boxes.cut(turn, "short")
+        case Command.NO_FIT:
+            boxes.carton(turn, "did-not-fit", "")
+        case Command.CARTON:
+            boxes.carton(turn, "taken", card.value)
+        case Command.REPEAT if parcel is not None and label is not None and parcel.state in ("labelled", "unproven"):
+            parcels.again(turn, parcel, label)
         case Command.AGAIN if turn.state.doubt is not None:
             pages.again(turn, turn.state.doubt, "print.packer-wants-new")
         case _:
-            pass
+            turn.say("card.no-effect", card.command.value)

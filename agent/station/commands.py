@@ -20,6 +20,7 @@ class Command(StrEnum):
     HOLD = "HOLD"
     RELEASE = "RELEASE"
     NEXT = "NEXT"
+    SHORT = "SHORT"
     NO_FIT = "NOFIT"
     CARTON = "CARTON"
     CANCEL = "CANCEL"

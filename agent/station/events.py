@@ -10,7 +10,22 @@ from __future__ import annotations
 from msgspec import Struct
 
 from agent.station.facts import Fact
-from agent.station.values import Dimensions, Finding, Job, JobState, Paper, Parcel, Print, Verdict, Weight
+from agent.station.values import (
+    Dimensions,
+    Finding,
+    Job,
+    JobState,
+    KnownJob,
+    Paper,
+    Parcel,
+    Print,
+    RestVerdict,
+    SuggestedCarton,
+    Suggestion,
+    Verdict,
+    Vouching,
+    Weight,
+)
 
 
 class Event(Struct, frozen=True, kw_only=True):
@@ -28,17 +43,6 @@ class Delivery(Struct, frozen=True):
     generation: int
     mid: int
     reply: str = ""
-
-
-class KnownJob(Struct, frozen=True, kw_only=True):
-    """What the store has of a job: `job` is None for a tombstone; `digest` is the SHA-256 of its bytes."""
-
-    id: str
-    rev: int
-    state: JobState
-    digest: str = ""
-    job: Job | None = None
-    parcels: int = 0
 
 
 # -- time and the process ---------------------------------------------------------------------------------------
@@ -106,7 +110,9 @@ class CodesSeen(Event, frozen=True, kw_only=True):
     `jobs` are the jobs whose match codes were seen, `prints` the ledger's pages whose mark, SSCC or tracking
     number was seen (attached from the store, with the parcel of each label). `dims` come with a later look while
     `measuring`. `beside` are those of the codes that are in sight but not on the box: a slip that is held up tells the
-    job all the same, a label proves nothing there.
+    job all the same, a label proves nothing there. Attached, too: `at_hand`, the job that is being packed, and `label`,
+    the valid label of the box on the platform; `finding` and `vouching` are what the learned weights say, `carton` is
+    what the box is packed in, as far as that is known.
     """
 
     visit: int
@@ -117,8 +123,12 @@ class CodesSeen(Event, frozen=True, kw_only=True):
     scanned: bool = False
     beside: tuple[str, ...] = ()
     finding: Finding | None = None
+    vouching: Vouching | None = None
+    carton: SuggestedCarton | None = None
     jobs: tuple[KnownJob, ...] = ()
     prints: tuple[tuple[Print, Parcel | None], ...] = ()
+    at_hand: KnownJob | None = None
+    label: Print | None = None
 
 
 class ScanLost(Event, frozen=True, kw_only=True):
@@ -235,6 +245,31 @@ class DecisionMade(Event, frozen=True, kw_only=True):
     known_parcel: Parcel | None = None
 
 
+class CatalogueCame(Event, frozen=True, kw_only=True):
+    """Cartons and SKUs of the site, as the store keeps them: name and JSON; those that are not named stay."""
+
+    rows: tuple[tuple[str, bytes], ...]
+    delivery: Delivery | None = None
+
+
+class CartonSuggested(Event, frozen=True, kw_only=True):
+    """The cartons for a job were found, or why there are none; the weights are attached from what was learned."""
+
+    job: str
+    rev: int
+    suggestion: Suggestion
+    known: KnownJob | None = None
+
+
+class RestDecided(Event, frozen=True, kw_only=True):
+    """The OMS decided what becomes of the rest of a job that was packed short."""
+
+    job: str
+    rest: RestVerdict
+    delivery: Delivery
+    known: KnownJob | None = None
+
+
 class FactsReceipted(Event, frozen=True, kw_only=True):
     """The OMS has these facts."""
 
@@ -332,6 +367,20 @@ class SavePapers(Struct, frozen=True):
     papers: tuple[Paper, ...]
 
 
+class SaveSuggestion(Struct, frozen=True):
+    """What the station would do with a job, for its slip, its parcels and their record."""
+
+    job: str
+    rev: int
+    suggestion: Suggestion
+
+
+class SaveCatalogue(Struct, frozen=True):
+    """Cartons and SKUs of the site by name, as JSON."""
+
+    rows: tuple[tuple[str, bytes], ...]
+
+
 class SavePrint(Struct, frozen=True):
     """A page of the print ledger as it is now."""
 
@@ -359,7 +408,9 @@ class BuryMessage(Struct, frozen=True):
     detail: str
 
 
-Record = SaveJob | SaveParcel | SavePapers | SavePrint | Tell | DropFacts | BuryMessage
+Record = (
+    SaveJob | SaveParcel | SavePapers | SaveSuggestion | SaveCatalogue | SavePrint | Tell | DropFacts | BuryMessage
+)
 
 
 # -- effects ----------------------------------------------------------------------------------------------------

@@ -7,11 +7,13 @@ A fact is made once, when it happened; the store gives it an id and keeps it unt
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from msgspec import Struct
 
-from agent.station.values import Dimensions, Finding, JobState, ParcelState, PrintState, Role, Weight
+from agent.station.values import Billed, Dimensions, Finding, JobState, ParcelState, Piece, PrintState, Role, Weight
+
+CartonOutcome = Literal["did-not-fit", "taken"]
 
 
 class Fact(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -45,7 +47,7 @@ class JobChanged(Fact, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ParcelChanged(Fact, frozen=True, kw_only=True, omit_defaults=True):
-    """A parcel came to a state, with all that was measured of it."""
+    """A parcel came to a state, with all that was measured of it; a closed one with its contents and its carton."""
 
     kind = "parcel"
     type = "pack.parcel.state.1"
@@ -63,6 +65,9 @@ class ParcelChanged(Fact, frozen=True, kw_only=True, omit_defaults=True):
     photo_sha256: str = ""
     packer: str = ""
     finding: Finding | None = None
+    contents: tuple[Piece, ...] = ()
+    carton: str = ""
+    billed: Billed | None = None
 
     @property
     def key(self) -> str:
@@ -80,6 +85,8 @@ class LabelWanted(Fact, frozen=True, kw_only=True, omit_defaults=True):
     rev: int
     gross: Weight
     dims: Dimensions
+    contents: tuple[Piece, ...] = ()
+    billed: Billed | None = None
 
     @property
     def key(self) -> str:
@@ -100,6 +107,43 @@ class StockMoved(Fact, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def key(self) -> str:
         return f"inv/{self.parcel}/{self.sku}"
+
+
+class JobShort(Fact, frozen=True, kw_only=True, omit_defaults=True):
+    """The packer said that the rest of a job is not there; the OMS decides what becomes of it."""
+
+    kind = "short"
+    type = "pack.job.short.1"
+    priority = 0
+    job: str
+    rev: int
+    rest: tuple[Piece, ...]
+    boot: int
+    at_ms: int
+    packer: str = ""
+
+    @property
+    def key(self) -> str:
+        return f"job/{self.job}/{self.rev}/short/{self.boot}/{self.at_ms}"
+
+
+class CartonTold(Fact, frozen=True, kw_only=True, omit_defaults=True):
+    """The packer said that these contents `did-not-fit` in the suggested carton, or that `carton` was `taken`."""
+
+    kind = "carton"
+    type = "pack.carton.told.1"
+    priority = 2
+    job: str
+    outcome: CartonOutcome
+    boot: int
+    at_ms: int
+    carton: str = ""
+    contents: tuple[Piece, ...] = ()
+    packer: str = ""
+
+    @property
+    def key(self) -> str:
+        return f"carton/{self.job}/{self.boot}/{self.at_ms}/{self.outcome}"
 
 
 class WrongLabel(Fact, frozen=True, kw_only=True, omit_defaults=True):
@@ -217,5 +261,5 @@ class MessageDead(Fact, frozen=True, kw_only=True, omit_defaults=True):
 
 FACTS: tuple[type[Fact], ...] = (
     JobChanged, ParcelChanged, LabelWanted, StockMoved, WrongLabel, PrintChanged, DeviceChanged, MessageDead,
-    JobClaimed, BlockWanted, StoreBegan,
+    JobClaimed, BlockWanted, StoreBegan, JobShort, CartonTold,
 )

@@ -15,9 +15,9 @@ from agent.station.events import SaveJob, SavePapers
 from agent.station.facts import JobChanged
 
 if TYPE_CHECKING:
-    from agent.station.events import DecisionMade, FileFailed, JobAssigned, JobCancelled, KnownJob, LabelArrived
+    from agent.station.events import DecisionMade, FileFailed, JobAssigned, JobCancelled, LabelArrived
     from agent.station.state import State, Turn
-    from agent.station.values import Job, JobState
+    from agent.station.values import Job, JobState, KnownJob
 
 
 def assign(turn: Turn, event: JobAssigned) -> None:
@@ -28,7 +28,7 @@ def assign(turn: Turn, event: JobAssigned) -> None:
         turn.tell(JobChanged(job=job.job, rev=job.rev, state="rejected", code="station.full",
                              detail=f"{turn.state.waiting} facts wait for the OMS"))
     elif known is None:
-        _take(turn, job, event.digest, 1)
+        _take(turn, job, event.digest, None)
     elif job.rev < known.rev:
         _answer(turn, known, "job.rev-old", f"revision {job.rev} came after {known.rev}")
     elif job.rev == known.rev and known.job is not None and event.digest != known.digest:
@@ -39,10 +39,10 @@ def assign(turn: Turn, event: JobAssigned) -> None:
         _answer(turn, known, "job.already-packed", f"revision {job.rev} came after the job was packed")
     else:
         _retire(turn, job.job, "job.replaced")
-        _take(turn, job, event.digest, known.parcels + 1)
+        _take(turn, job, event.digest, known)
 
 
-def _take(turn: Turn, job: Job, digest: str, number: int) -> None:
+def _take(turn: Turn, job: Job, digest: str, known: KnownJob | None) -> None:
     state: JobState = "expired" if has_expired(job, turn.state) else "open"
     turn.records.append(SaveJob(job.job, job.rev, state, digest, job))
     turn.tell(JobChanged(job=job.job, rev=job.rev, state=state))
@@ -58,8 +58,9 @@ def _take(turn: Turn, job: Job, digest: str, number: int) -> None:
     for paper in rules.papers_of_role(job.papers, "slip", "other"):
         about_mm = rolls.slip_mm(job.items) if paper.role == "slip" else 0
         pages.queue(turn, paper.role, job.job, job.rev, paper.id, about_mm=about_mm, **batch)
-    if job.label_when == "before_packing" and rules.can_label_first(job):
-        parcels.label_first(turn, job, number)
+    told = rules.told_weight(job)
+    if job.label_when == "before_packing" and told is not None and not (known is not None and known.gone):
+        parcels.label_first(turn, known, job, told)
 
 
 def cancel(turn: Turn, event: JobCancelled) -> None:
@@ -136,9 +137,9 @@ def has_expired(job: Job, state: State) -> bool:
 
 
 def _retire(turn: Turn, job: str, reason: str) -> None:
-    """Void what a job has under way: its queued and doubtful pages, and its parcel."""
-    parcel = turn.state.parcel_of_job(job)
-    if parcel is not None:
+    """Void what a job has under way: its queued and doubtful pages, its parcels, and what was scanned."""
+    turn.drop_packing(job)
+    for parcel in turn.state.parcels_of_job(job):
         parcels.void(turn, parcel, reason)
     for page in turn.state.prints:
         if page.job == job:

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from agent.station import batches, jobs, pages, parcels, pool, visits
+from agent.station import advised, batches, boxes, jobs, pages, parcels, pool, scans, visits
 from agent.station.events import (
     Acknowledge,
     AgentStarted,
     BlockLeased,
     BuryMessage,
     ButtonPressed,
+    CartonSuggested,
+    CatalogueCame,
     CodesSeen,
     CopyWanted,
     DecisionMade,
@@ -40,7 +42,9 @@ from agent.station.events import (
     PlatformCleared,
     PlatformTroubled,
     Record,
+    RestDecided,
     RollSeen,
+    SaveCatalogue,
     ScanLost,
     SyncAnswered,
     TimePassed,
@@ -66,6 +70,7 @@ def step(state: State, event: Event, config: Settings) -> tuple[State, list[Reco
             turn.state = replace(turn.state, wall_ms=event.wall_ms, time_ok=event.time_ok, waiting=event.waiting)
             pool.time_passed(turn)
             batches.time_passed(turn)
+            scans.time_passed(turn)
             for known in event.expired:
                 jobs.expire(turn, known)
         case LinkChanged():
@@ -86,7 +91,7 @@ def step(state: State, event: Event, config: Settings) -> tuple[State, list[Reco
             if not box.parcel:
                 turn.box(replace(box, notice=event.code))
         case ScanLost():
-            turn.state = replace(turn.state, scan_lost=event.code, scan_lost_ms=turn.state.now_ms)
+            turn.say(event.code)
         case CodesSeen():
             visits.codes_seen(turn, event)
         case ButtonPressed():
@@ -94,6 +99,8 @@ def step(state: State, event: Event, config: Settings) -> tuple[State, list[Reco
                 pages.again(turn, turn.state.doubt, "print.packer-wants-new")
             elif turn.state.doubt is not None:
                 visits.came_out(turn, turn.state.doubt, settled="print.packer-has-it")
+            elif not event.long:
+                visits.all_right(turn)
 
         case CopyWanted():
             parcel = turn.state.parcel(event.parcel)
@@ -116,6 +123,12 @@ def step(state: State, event: Event, config: Settings) -> tuple[State, list[Reco
             jobs.label(turn, event)
         case DecisionMade():
             jobs.decide(turn, event)
+        case CartonSuggested():
+            advised.suggested(turn, event)
+        case CatalogueCame():
+            turn.records.append(SaveCatalogue(event.rows))
+        case RestDecided():
+            boxes.decide_rest(turn, event)
         case FactsReceipted():
             turn.records.append(DropFacts(event.ids))
         case FileFailed():
@@ -145,8 +158,9 @@ def _started(turn: Turn, event: AgentStarted) -> None:
     """Nobody saw what happened between two lives: pages under way are in doubt, the platform is unknown."""
     turn.state = replace(
         turn.state, store_id=event.store_id, boot=event.boot, now_ms=event.at_ms, box=None, bare=False, broken=(),
-        scan_lost="", link_up=False, time_ok=False,
+        link_up=False, time_ok=False,
     )
+    scans.started(turn)
     pool.began(turn, event)
     for page in turn.state.prints:
         if page.state == "sending" and page.code:

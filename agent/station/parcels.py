@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from agent.station import pages, pool, rules
+from agent.station import pages, pool, rules, scans, tariffs
 from agent.station.events import SaveJob
 from agent.station.facts import JobChanged, LabelWanted, StockMoved
+from agent.station.items import manifest, plus
 from agent.station.values import Dimensions, Parcel, Weight, unmeasured
 
 if TYPE_CHECKING:
-    from agent.station.events import KnownJob
-    from agent.station.state import Box, Turn
-    from agent.station.values import Job, JobState, Paper, Print, Wants
+    from agent.station.events import CodesSeen
+    from agent.station.state import Box, Packing, Turn
+    from agent.station.values import Job, JobState, KnownJob, Paper, Print, Wants
 
 # The paper id of the slip that a parcel wears until its label is here.
 WAITING_SLIP = "waiting"
@@ -24,23 +25,30 @@ NOT_IN_TIME = unmeasured("camera.not-in-time")
 NOT_MEASURED = unmeasured("camera.not-calibrated")
 
 
-def new(turn: Turn, job: Job, number: int, gross: Weight, **more: Any) -> Parcel:  # noqa: ANN401 (fields of Parcel)
+def new(turn: Turn, known: KnownJob | None, job: Job, number: int, gross: Weight,
+        **more: Any) -> Parcel:  # noqa: ANN401 (fields of Parcel)
     """Return the parcel `number` of a job, open and not kept yet. `more` are fields of Parcel."""
     labels = rules.papers_of_role(job.papers, "label")
-    wants: Wants = "request" if job.label_when == "on_request" else ("job" if labels else "none")
+    used = {one.label for one in turn.state.parcels_of_job(job.job)} | set(known.labels if known is not None else ())
+    label = rules.label_of(job, used)
+    wants: Wants = "job" if label else "request" if labels else "none"
     return Parcel(
-        id=f"{job.job}/{number}", job=job.job, rev=job.rev, state="open", gross=gross, contents=rules.contents(job),
-        wants=wants, label=labels[0].id if labels else "", tracking=tracking_of(labels), packer=turn.state.packer,
+        id=f"{job.job}/{number}", job=job.job, rev=job.rev, state="open", gross=gross,
+        wants="request" if job.label_when == "on_request" else wants, label=label.id if label is not None else "",
+        tracking=tracking_of((label,) if label is not None else ()), packer=turn.state.packer,
         sscc=job.sscc[number - 1] if number <= len(job.sscc) else pool.next_sscc(turn) if labels else "",
         max_gross_g=0.0 if job.verify.max_gross_g is UNSET else job.verify.max_gross_g,
-        proof=turn.config.station.proof if job.verify.proof is UNSET else job.verify.proof, **more,
+        proof=turn.config.station.proof if job.verify.proof is UNSET else job.verify.proof,
+        tariff=None if job.tariff is UNSET else job.tariff, **more,
     )
 
 
-def judge(turn: Turn, known: KnownJob, job: Job, gross: Weight, **seen: Any) -> Parcel:  # noqa: ANN401 (fields)
+def judge(turn: Turn, known: KnownJob, job: Job, packing: Packing, gross: Weight,
+          **seen: Any) -> Parcel:  # noqa: ANN401 (fields of Parcel)
     """Make the next parcel of a job out of the box on the platform, and decide whether it may ship."""
-    parcel = new(turn, job, known.parcels + 1, gross, **seen)
-    reasons = rules.reasons_to_hold(job, gross, parcel.finding)
+    contents = tuple(scans.in_box(packing).items())
+    parcel = new(turn, known, job, known.parcels + 1, gross, contents=contents, items=packing.items, **seen)
+    reasons = rules.reasons_to_hold(job, gross, parcel.finding, whole=contents == rules.contents(job))
     if reasons:
         hold(turn, parcel, reasons)
     else:
@@ -48,33 +56,50 @@ def judge(turn: Turn, known: KnownJob, job: Job, gross: Weight, **seen: Any) -> 
     return parcel
 
 
-def label_first(turn: Turn, job: Job, number: int) -> None:
-    """Print a parcel's label before it is packed, from the figures that the OMS predicted; weighing verifies it."""
-    check = job.verify.weight
-    if check is UNSET:
-        return
-    predicted = Weight(value_g=check.expected_g, u95_g=check.tolerance_g, quality="predicted")
-    parcel = new(turn, job, number, predicted, visit=0, dims=NOT_MEASURED)
+def label_first(turn: Turn, known: KnownJob | None, job: Job, gross: Weight,
+                **more: Any) -> None:  # noqa: ANN401 (fields of Parcel)
+    """Print a parcel's label before it is packed, from predicted figures; weighing verifies it."""
+    number = known.parcels + 1 if known is not None else 1
+    parcel = new(turn, known, job, number, gross, visit=0, dims=NOT_MEASURED, contents=rules.contents(job), **more)
     turn.save_parcel(parcel)
     batch = {} if job.batch is UNSET else {"batch": job.batch.id, "seq": job.batch.seq}
     pages.queue(turn, "label", job.job, job.rev, parcel.label, parcel=parcel.id, **batch)
 
 
-def weighed(turn: Turn, parcel: Parcel, box: Box, gross: Weight, dims: Dimensions | None) -> Parcel:
-    """A parcel that was labelled from predicted figures stands on the scale: they are verified, or it is held."""
+def weighed(turn: Turn, parcel: Parcel, box: Box, gross: Weight, event: CodesSeen, dims: Dimensions | None) -> Parcel:
+    """A parcel that was labelled from predicted figures stands on the scale: they are verified, or it is held.
+
+    Where the prediction was the station's own and only the carrier's class or the carton differs, nobody need look:
+    the label is void and a new one is asked for.
+    """
     off_g = abs(gross.value_g - parcel.gross.value_g)
     reasons = []
-    if off_g > parcel.gross.u95_g + gross.u95_g:
+    if parcel.predicted is None and off_g > parcel.gross.u95_g + gross.u95_g:
         reasons.append("parcel.weight-mismatch")
     if parcel.max_gross_g and gross.value_g > parcel.max_gross_g:
         reasons.append("parcel.overweight")
+    if event.finding is not None and event.finding.finding == "check":
+        reasons.append("parcel.contents-doubtful")
+    told_mm = parcel.outer_mm
     parcel = replace(
         parcel, gross=gross, visit=box.visit, dims=dims or parcel.dims, photo_sha256=box.photo_sha256,
-        packer=turn.state.packer,
+        packer=turn.state.packer, finding=event.finding,
     )
+    packing = turn.state.packing(parcel.job)
+    other = bool(packing is not None and packing.carton and packing.carton != parcel.carton)
+    if packing is not None:
+        parcel = replace(parcel, items=packing.items)
+        turn.save_packing(replace(packing, items=(), carton="", unplaced=(), unscanned=(), scan_ms=0))
+    if packing is not None and other:
+        taken = event.carton.outer_mm if event.carton is not None and event.carton.carton == packing.carton else None
+        parcel = replace(parcel, carton=packing.carton, outer_mm=taken)
     if reasons:
         # Its label says a weight that is not so: it is void, and a new one is bought when the parcel is released.
         hold(turn, replace(parcel, print_no=0, wants="request", tracking=""), tuple(reasons))
+    elif parcel.predicted is not None and (other or not tariffs.still_holds(
+            parcel.predicted, gross, told_mm, tariffs.measured_mm(parcel.dims) or parcel.outer_mm, parcel.tariff)):
+        _retire_pages(turn, parcel, "parcel.label-outdated")
+        accept(turn, replace(parcel, print_no=0, wants="request", tracking="", predicted=None))
     else:
         turn.save_parcel(parcel, told=False)
     return turn.state.parcel(parcel.id) or parcel
@@ -90,6 +115,7 @@ def accept(turn: Turn, parcel: Parcel) -> None:
     if parcel.wants == "request":
         turn.tell(LabelWanted(
             parcel=parcel.id, job=parcel.job, rev=parcel.rev, gross=parcel.gross, dims=parcel.dims,
+            contents=manifest(dict(parcel.contents), parcel.items), billed=tariffs.billed(parcel),
         ))
         if turn.config.station.waiting_slip:
             pages.queue(turn, "slip", parcel.job, parcel.rev, WAITING_SLIP, parcel=parcel.id, urgent=True)
@@ -107,7 +133,9 @@ def hold(turn: Turn, parcel: Parcel, reasons: tuple[str, ...]) -> None:
 def release(turn: Turn, parcel: Parcel) -> None:
     """A held parcel may ship after all: someone looked, and that teaches what its contents weigh."""
     parcel = replace(parcel, settled=True)
-    tell_job(turn, parcel, "open", "")
+    packing = turn.state.packing(parcel.job)
+    short = packing is not None and packing.short
+    tell_job(turn, parcel, "held" if short else "open", "job.short" if short else "")
     if parcel.print_no:
         turn.save_parcel(replace(parcel, state="unproven", reasons=()))
     else:
@@ -115,9 +143,14 @@ def release(turn: Turn, parcel: Parcel) -> None:
 
 
 def void(turn: Turn, parcel: Parcel, reason: str) -> None:
-    """The parcel does not count any more; its number is never used again."""
+    """The parcel does not count any more; its number is never used again, and what it held is to be packed anew."""
     _retire_pages(turn, parcel, reason)
     turn.save_parcel(replace(parcel, state="void", reasons=(reason,), waiting=False))
+    packing, box = turn.state.packing(parcel.job), turn.state.box
+    if packing is not None:
+        turn.save_packing(replace(packing, rest=tuple(plus(dict(packing.rest), dict(parcel.contents)).items())))
+    if box is not None and box.parcel == parcel.id:
+        turn.box(replace(box, notice=reason))
 
 
 def labelled(turn: Turn, page: Print) -> None:
@@ -145,12 +178,15 @@ def lifted(turn: Turn, parcel: Parcel) -> None:
 
 
 def close(turn: Turn, parcel: Parcel) -> None:
-    """The parcel is done: what left the shelf is told with it, and its job is packed."""
+    """The parcel is done: what left the shelf is told with it; with its last parcel a job is packed."""
     dims = NOT_IN_TIME if parcel.dims == BEING_MEASURED else parcel.dims
     turn.save_parcel(replace(parcel, state="closed", waiting=False, dims=dims))
     for sku, qty in parcel.contents:
         turn.tell(StockMoved(parcel=parcel.id, job=parcel.job, sku=sku, qty=qty))
-    tell_job(turn, parcel, "packed", "")
+    packing = turn.state.packing(parcel.job)
+    if not turn.state.parcels_of_job(parcel.job) and (packing is None or not packing.rest):
+        turn.drop_packing(parcel.job)
+        tell_job(turn, parcel, "packed", "")
 
 
 def relabel(turn: Turn, parcel: Parcel, papers: tuple[Paper, ...]) -> None:

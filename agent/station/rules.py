@@ -6,13 +6,20 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
+from agent.station.values import Weight
+
 if TYPE_CHECKING:
-    from agent.station.values import Finding, Job, Paper, Weight
+    from collections.abc import Collection
+
+    from agent.station.values import Finding, Job, Paper, Vouching
     from firmware_config.settings import Settings
 
 
-def reasons_to_hold(job: Job, gross: Weight, finding: Finding | None = None) -> tuple[str, ...]:
+def reasons_to_hold(job: Job, gross: Weight, finding: Finding | None = None, *,
+                    whole: bool = True) -> tuple[str, ...]:
     """Return the codes of all that speaks against shipping; empty means accepted.
+
+    The weight that the OMS expects is the `whole` job's; a box with a part of it is not compared.
 
     >>> from agent.station.values import Weight
     >>> from tests.builders import a_job
@@ -23,16 +30,30 @@ def reasons_to_hold(job: Job, gross: Weight, finding: Finding | None = None) -> 
     verify = job.verify
     if verify.max_gross_g is not UNSET and gross.value_g > verify.max_gross_g:
         found.append("parcel.overweight")
-    if verify.weight is not UNSET and abs(gross.value_g - verify.weight.expected_g) > verify.weight.tolerance_g:
+    check = verify.weight if whole else UNSET
+    if check is not UNSET and abs(gross.value_g - check.expected_g) > check.tolerance_g:
         found.append("parcel.weight-mismatch")
     if finding is not None and finding.finding == "check":
         found.append("parcel.contents-doubtful")
     return tuple(found)
 
 
-def can_label_first(job: Job) -> bool:
-    """True when a label can be printed before packing: there is one, and a weight to print it for."""
-    return job.verify.weight is not UNSET and bool(papers_of_role(job.papers, "label"))
+def to_scan(job: Job, vouching: Vouching | None, config: Settings) -> tuple[str, ...]:
+    """Return the SKUs of which each piece must be scanned: all where the job says so, those with numbers to capture,
+    and where the site wants it those that weight can't vouch for.
+    """
+    asked = {item.sku for item in job.items if job.verify.scan or item.capture}
+    if vouching is not None and config.station.scan_items == "unvouched":
+        asked |= set(vouching.to_scan)
+    return tuple(sku for sku, _ in contents(job) if sku in asked)
+
+
+def told_weight(job: Job) -> Weight | None:
+    """Return the gross that the OMS predicts for a label before packing; None without a label, or a prediction."""
+    check = job.verify.weight
+    if check is UNSET or not papers_of_role(job.papers, "label"):
+        return None
+    return Weight(value_g=check.expected_g, u95_g=check.tolerance_g, quality="predicted")
 
 
 def same_weight(one: Weight, other: Weight, config: Settings) -> bool:
@@ -47,6 +68,18 @@ def contents(job: Job) -> tuple[tuple[str, int], ...]:
         if item.qty:
             pieces[item.sku] = pieces.get(item.sku, 0) + item.qty
     return tuple(pieces.items())
+
+
+def label_of(job: Job, used: Collection[str]) -> Paper | None:
+    """Return the label paper for a job's next parcel, or None when the job has none left for it.
+
+    Two parcels never get the same label: one with a tracking number or a file is for one parcel; our own template
+    without a number serves every parcel, since each has its own SSCC and mark.
+    """
+    labels = papers_of_role(job.papers, "label")
+    free = [paper for paper in labels if paper.id not in used or (
+        paper.file is UNSET and (paper.data is UNSET or paper.data.tracking is UNSET))]
+    return free[0] if free else None
 
 
 def papers_of_role(papers: tuple[Paper, ...], *roles: str) -> tuple[Paper, ...]:

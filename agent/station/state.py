@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from agent.station.events import SaveParcel, SavePrint, Tell
 from agent.station.facts import Fact, ParcelChanged
-from agent.station.values import Parcel, Print, Weight
+from agent.station.items import manifest
+from agent.station.tariffs import billed
+from agent.station.values import Parcel, Piece, Print, Vouching, Weight
 
 if TYPE_CHECKING:
     from agent.station.events import Effect, Record
     from firmware_config.settings import Settings
+
+
+Cut = Literal["", "next", "short"]
 
 
 class Broken(Struct, frozen=True):
@@ -31,12 +36,13 @@ class Box(Struct, frozen=True, omit_defaults=True):
 
     `parcel` is empty until the box was judged; `notice` is the code of what the packer should know or mend;
     `proofs` counts the pictures in which the box's own label was seen on it; `photo_sha256` is the newest picture,
-    `since_ms` when the load was still for the first time.
+    `since_ms` when the load was still for the first time; `job` is whose box it is while its items are still scanned.
     """
 
     visit: int
     gross: Weight | None = None
     parcel: str = ""
+    job: str = ""
     notice: str = ""
     subject: str = ""
     proofs: int = 0
@@ -75,11 +81,53 @@ class Claim(Struct, frozen=True):
     until_ms: int
 
 
+class Packing(Struct, frozen=True, omit_defaults=True):
+    """A job that is being packed: `rest` is in no parcel yet, `items` were scanned for the box that is packed now.
+
+    `required` are the SKUs of which each piece must be scanned; `asked` is a piece whose serial or lot number is still
+    wanted; `cut` says that the box ends with what was scanned, `split` that one did, `short` that the rest is not
+    there. Scans that no weight step has answered yet are `unplaced`, clear weight steps without a scan `unscanned`,
+    with their times; `steps` counts the clear ones. `scan_ms` is when a box on the scale got its last scan.
+    """
+
+    job: str
+    rev: int
+    rest: tuple[tuple[str, int], ...]
+    required: tuple[str, ...] = ()
+    items: tuple[Piece, ...] = ()
+    asked: Piece | None = None
+    cut: Cut = ""
+    split: bool = False
+    short: bool = False
+    carton: str = ""
+    vouching: Vouching = Vouching()
+    unplaced: tuple[tuple[str, int], ...] = ()
+    unscanned: tuple[tuple[str, int], ...] = ()
+    steps: int = 0
+    scan_ms: int = 0
+
+
+class Told(Struct, frozen=True):
+    """Something the packer should know for a few seconds: its code, about what, and since when."""
+
+    code: str
+    subject: str
+    at_ms: int
+
+
+class Sight(Struct, frozen=True):
+    """An item's code in sight of the camera: when last, and in how many pictures it was missing since."""
+
+    code: str
+    at_ms: int
+    missing: int = 0
+
+
 class State(Struct, frozen=True, omit_defaults=True):
     """The station: its clock, what stands on the platform, what is broken, what has not ended yet.
 
-    `box` None with `bare` False is a platform of which nothing is known yet. `scan_lost` is the code of a scan that did
-    not come whole, until the next one does or a few seconds are over.
+    `box` None with `bare` False is a platform of which nothing is known yet. `at_hand` is the job that scanned items
+    belong to.
     """
 
     store_id: str = ""
@@ -101,8 +149,10 @@ class State(Struct, frozen=True, omit_defaults=True):
     batches: tuple[Batch, ...] = ()
     rolls: tuple[Roll, ...] = ()
     cards: tuple[str, ...] = ()
-    scan_lost: str = ""
-    scan_lost_ms: int = 0
+    packings: tuple[Packing, ...] = ()
+    at_hand: str = ""
+    told: Told | None = None
+    sights: tuple[Sight, ...] = ()
     packer: str = ""
     waiting: int = 0
     oms: str = ""
@@ -118,9 +168,13 @@ class State(Struct, frozen=True, omit_defaults=True):
         """Return the page that has not ended, or None."""
         return next((page for page in self.prints if page.no == print_no), None)
 
-    def parcel_of_job(self, job: str) -> Parcel | None:
-        """Return the parcel of a job that has not ended, or None."""
-        return next((parcel for parcel in self.parcels if parcel.job == job), None)
+    def parcels_of_job(self, job: str) -> tuple[Parcel, ...]:
+        """Return the parcels of a job that have not ended."""
+        return tuple(parcel for parcel in self.parcels if parcel.job == job)
+
+    def packing(self, job: str) -> Packing | None:
+        """Return how far the packing of a job is, or None when it did not begin."""
+        return next((packing for packing in self.packings if packing.job == job), None)
 
     def is_broken(self, device: str) -> bool:
         """True while this device does not work."""
@@ -167,11 +221,29 @@ class Turn:
         self.records.append(SaveParcel(parcel))
         if told:
             mark = proof_mark(self.state.store_id, parcel.print_no) if parcel.print_no else ""
+            contents = manifest(dict(parcel.contents), parcel.items) if parcel.state == "closed" else ()
             self.tell(ParcelChanged(
                 parcel=parcel.id, job=parcel.job, rev=parcel.rev, state=parcel.state, gross=parcel.gross,
                 dims=parcel.dims, reasons=parcel.reasons, sscc=parcel.sscc, tracking=parcel.tracking, mark=mark,
                 photo_sha256=parcel.photo_sha256, packer=parcel.packer, finding=parcel.finding,
+                contents=contents, carton=parcel.carton if parcel.state == "closed" else "", billed=billed(parcel),
             ))
+
+    def save_packing(self, packing: Packing) -> Packing:
+        """Keep how far a job is packed; return it."""
+        others = tuple(other for other in self.state.packings if other.job != packing.job)
+        self.state = replace(self.state, packings=(*others, packing))
+        return packing
+
+    def drop_packing(self, job: str) -> None:
+        """Forget how far a job is packed: nothing of it is left to pack."""
+        kept = tuple(packing for packing in self.state.packings if packing.job != job)
+        at_hand = "" if self.state.at_hand == job else self.state.at_hand
+        self.state = replace(self.state, packings=kept, at_hand=at_hand)
+
+    def say(self, code: str, subject: str = "") -> None:
+        """Let the packer know something for a few seconds."""
+        self.state = replace(self.state, told=Told(code, subject, self.state.now_ms))
 
     def save_page(self, page: Print) -> None:
         """Keep a page of the ledger as it is now."""

@@ -20,6 +20,8 @@ Count = Annotated[int, Meta(ge=0, le=9_999)]
 Revision = Annotated[int, Meta(ge=1, le=2**31)]
 Grams = Annotated[float, Meta(gt=0, le=200_000)]
 Millimetres = Annotated[float, Meta(gt=0, le=10_000)]
+Edges = tuple[Millimetres, Millimetres, Millimetres]
+CartonId = Annotated[str, Meta(min_length=1, max_length=64)]
 Timestamp = Annotated[str, Meta(
     max_length=40, pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-]\d{2}:\d{2})\Z",
 )]
@@ -33,6 +35,8 @@ LabelWhen = Literal["before_packing", "after_weighing", "on_request"]
 Proof = Literal["required", "preferred", "off"]
 Wants = Literal["none", "job", "request"]
 Verdict = Literal["release", "repack", "cancel"]
+SizeSource = Literal["dimensioner", "supplier", "typed"]
+RestVerdict = Literal["keep", "cancel", "backorder"]
 
 
 class Value(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -71,6 +75,36 @@ class Item(Value, frozen=True, kw_only=True):
     flags: Annotated[tuple[Literal["this-side-up", "fragile"], ...], Meta(max_length=4)] = ()
     max_load_g: Grams | UnsetType = UNSET
     capture: Annotated[tuple[Literal["serial", "lot"], ...], Meta(max_length=2)] = ()
+    size_from: SizeSource | UnsetType = UNSET
+
+
+class Carton(Value, frozen=True, kw_only=True):
+    """A carton that the packer may take. `inner_mm` and `outer_mm` are length, width, height; height is vertical.
+
+    `max_gross_g` is what it may weigh with all that is in it; `stock` absent: there are enough.
+    """
+
+    id: CartonId
+    inner_mm: Edges
+    outer_mm: Edges
+    tare_g: Grams
+    max_gross_g: Grams
+    cost_cents: Annotated[int, Meta(ge=0, le=10_000_000)]
+    stock: Count | UnsetType = UNSET
+
+
+class Tariff(Value, frozen=True, kw_only=True):
+    """What a carrier charges by: where its weight classes end, its size classes, and its rule for room.
+
+    `weights_g` and `sizes_mm` rise; a parcel is of the first class that holds it. Sides are rounded up to
+    `side_step_mm`, weights to `weight_step_g`; without a divisor (cubic centimetres per kilogram) room costs nothing.
+    """
+
+    weights_g: Annotated[tuple[Grams, ...], Meta(max_length=60)] = ()
+    sizes_mm: Annotated[tuple[Edges, ...], Meta(max_length=30)] = ()
+    divisor_cm3_per_kg: Annotated[float, Meta(ge=100, le=100_000)] | UnsetType = UNSET
+    side_step_mm: Annotated[int, Meta(ge=1, le=1_000)] = 1
+    weight_step_g: Annotated[int, Meta(ge=1, le=100_000)] = 1
 
 
 class LabelContent(Value, frozen=True, kw_only=True):
@@ -150,7 +184,27 @@ class Job(Value, frozen=True, kw_only=True):
     verify: Verify = Verify()
     sscc: Annotated[tuple[Sscc, ...], Meta(max_length=50)] = ()
     batch: Batch | UnsetType = UNSET
+    cartons: Annotated[tuple[Carton, ...], Meta(max_length=64)] = ()
+    tariff: Tariff | UnsetType = UNSET
     lang: Lang = "en"
+
+
+class KnownJob(Struct, frozen=True, kw_only=True):
+    """What the store has of a job: `job` is None for a tombstone; `digest` is the SHA-256 of its bytes.
+
+    `parcels` is the highest number of its parcels; `gone` and `labels` are the pieces and label papers of closed ones;
+    `suggestion` is what the station would do with it, once that was found.
+    """
+
+    id: str
+    rev: int
+    state: JobState
+    digest: str = ""
+    job: Job | None = None
+    parcels: int = 0
+    gone: tuple[tuple[str, int], ...] = ()
+    labels: tuple[str, ...] = ()
+    suggestion: Suggestion | None = None
 
 
 class Weight(Value, frozen=True, kw_only=True):
@@ -188,6 +242,44 @@ def unmeasured(code: str) -> Dimensions:
     return Dimensions(length=Refused(refused=code), width=Refused(refused=code), height=Refused(refused=code))
 
 
+class Billed(Value, frozen=True, kw_only=True):
+    """What a carrier charges for: the dim weight and the larger of it and the gross, in grams, both rounded up.
+
+    `size_from` says whose size it is: the box's as `measured`, or its `carton`'s outer size.
+    """
+
+    chargeable_g: float
+    dim_weight_g: float
+    size_from: Literal["measured", "carton"]
+
+
+class SuggestedCarton(Value, frozen=True, kw_only=True):
+    """One carton of a suggestion: what goes in, and the gross weight that is expected of it.
+
+    `placements` say where, in the order of packing: SKU, lowest corner, size after turning, in mm, height last.
+    """
+
+    carton: str
+    inner_mm: Edges
+    outer_mm: Edges
+    contents: tuple[tuple[str, int], ...]
+    gross: Weight | None = None
+    placements: tuple[tuple[str, tuple[int, int, int], tuple[int, int, int]], ...] = ()
+
+
+class Suggestion(Value, frozen=True, kw_only=True):
+    """What the station would do with a job: cartons, or why none (`reasons` are codes and sentences).
+
+    `gross` is the whole job's where it goes into one box; `larger` the next larger carton that would hold it.
+    """
+
+    cartons: tuple[SuggestedCarton, ...] = ()
+    gross: Weight | None = None
+    larger: str = ""
+    proven: bool = False
+    reasons: tuple[tuple[str, str], ...] = ()
+
+
 class Finding(Value, frozen=True, kw_only=True):
     """What the learned weights say of a parcel: how far it is off, how sure that something is wrong, and what.
 
@@ -201,12 +293,34 @@ class Finding(Value, frozen=True, kw_only=True):
     words: str = ""
 
 
+class Piece(Value, frozen=True, kw_only=True):
+    """So many pieces of a SKU; each serial number is a piece of its own, each lot an entry of its own."""
+
+    sku: Code
+    qty: Count
+    serial: Annotated[str, Meta(max_length=128)] = ""
+    lot: Annotated[str, Meta(max_length=128)] = ""
+
+
+class Vouching(Value, frozen=True, kw_only=True):
+    """What the learned weights can tell of a job before it is packed.
+
+    `to_scan` are the SKUs of which the scale would not miss one; `units` the unit weights that are known well: SKU,
+    grams, standard deviation in grams.
+    """
+
+    to_scan: tuple[str, ...] = ()
+    units: tuple[tuple[str, float, float], ...] = ()
+
+
 class Parcel(Value, frozen=True, kw_only=True):
     """One packed box: what was measured, what was decided, and where it stands.
 
     `id` is `{job}/{n}`; `print_no` is its valid label, 0 while there is none; `visit` is the stay on the
-    platform in which it was judged and never leaves the station. `contents` are pieces per SKU; `wants` says
-    where its label comes from (its job's papers, a request to the OMS, nowhere) and `label` which paper it is.
+    platform in which it was judged and never leaves the station. `contents` are pieces per SKU, `items` those of them
+    that were scanned; `wants` says where its label comes from (its job's papers, a request to the OMS, nowhere) and
+    `label` which paper it is. `carton` is the one that the packer said, else the suggested one, of size `outer_mm`;
+    `predicted` is the gross that the station's own label before packing was made for.
     """
 
     id: ParcelId
@@ -224,6 +338,11 @@ class Parcel(Value, frozen=True, kw_only=True):
     proof: Proof = "required"
     photo_sha256: str = ""
     contents: tuple[tuple[str, int], ...] = ()
+    items: tuple[Piece, ...] = ()
+    carton: str = ""
+    outer_mm: Edges | None = None
+    predicted: Weight | None = None
+    tariff: Tariff | None = None
     max_gross_g: float = 0.0
     packer: str = ""
     finding: Finding | None = None

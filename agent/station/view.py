@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from agent.station import pages, parcels, rolls
+from agent.station import items, pages, parcels, rolls, scans
 from agent.station.state import proof_mark
 
 if TYPE_CHECKING:
-    from agent.station.state import Box, Broken, State
-    from agent.station.values import Parcel
+    from agent.station.state import Box, Broken, Packing, State, Told
+    from agent.station.values import Parcel, Piece
     from firmware_config.settings import Settings
 
 
@@ -53,6 +53,9 @@ NOTICES = {
     "label.beside": ("A label lies beside the box. Stick it on.", "Is it on? Lift the box and put it back, label up."),
     "job.packed": ("This job is packed already. Take the box off.", "Its parcel is closed; the office knows more."),
     "job.cancelled": ("Stop: this job is cancelled. Unpack the box.", "The office took the job back."),
+    "box.which-parcel": ("Which parcel is this? Show its label.", "All of its job is in parcels already."),
+    "parcel.packer-cancelled": ("Unpack this box: its parcel is cancelled.", "Its items are to be packed anew."),
+    "parcel.repack": ("Unpack this box: it is to be packed anew.", "The office decided so."),
     "job.expired": ("Stop: this job's time is over. Ask the office.", "It was not packed before its last moment."),
     "scale.overload": ("Too heavy for this scale. Take the box off.", "Nothing above the capacity is weighed."),
     "scale.negative": ("The scale is below zero. Clear the platform.", "Something is missing from it, or lifts it."),
@@ -70,8 +73,30 @@ REASONS = {
     "parcel.weight-changed": "its weight changed after it was judged",
 }
 
-# So long a lost scan is on the screen.
-SCAN_LOST_MS = 5_000
+# What the packer is told for a moment: sentence and hint, `{}` is what it is about; an alarm is red and sounds.
+TOLD = {
+    "items.wrong-item": ("Wrong item: put it back.", "{} is not in this job."),
+    "items.over-pick": ("One {} too many: put it back.", "The job has no more of it."),
+    "items.serial-twice": ("This serial number is in already: {}.", "Put this piece back, and scan another."),
+    "items.number-wanted": ("First the number of {}, please.", "Scan its serial or lot number, or show COUNT AGAIN."),
+    "items.unknown-code": ("This code is no item of the job.", "It says {}. Scan the item's own barcode."),
+    "items.no-job": ("Scan the packing slip first.", "No job is being packed."),
+    "items.not-scanned": ("Scan {}: it was put in without a scan.", "The scale says that one more is in the box."),
+    "items.not-placed": ("Put {} into the box: it was scanned only.", "The scale does not see it."),
+    "items.taken-out": ("{} was taken out of the box.", "Put it back in, or show COUNT AGAIN."),
+    "items.scan-first": ("Scan what is in this box first.", "Then show the card again: the box ends with its scans."),
+    "items.all-in": ("All of the job is in this box already.", "There is no next box."),
+    "items.box-first": ("Put the box on the scale first.", "Then show the card again."),
+    "items.counting-again": ("Counting again from the first piece.", "Scan each piece of this box."),
+    "carton.did-not-fit": ("Noted: it did not fit.", "Take a larger carton, and show its card."),
+    "carton.taken": ("Noted: carton {}.", "The next suggestions learn from it."),
+    "card.no-effect": ("This card has no effect now: {}.", "Nothing here can be changed by it."),
+}
+ALARMS = {"items.wrong-item", "items.over-pick", "items.serial-twice", "items.not-scanned", "items.not-placed",
+          "items.taken-out"}
+SCAN_LOST = ("Scan it again, please.", "The scan did not come whole; one code at a time.")
+# So long it is on the screen.
+TOLD_MS = 5_000
 
 
 def view(state: State, config: Settings) -> View:
@@ -90,23 +115,62 @@ def view(state: State, config: Settings) -> View:
             f"Did {paper} come out?", "Show it to the camera. Or press: short is yes, long prints a new one.",
             doubt.code, amber=True, red=True,
         )
+    if state.told is not None and state.now_ms - state.told.at_ms < TOLD_MS:
+        return _told(state.told)
     if parcel is not None and parcel.state == "held":
         why = REASONS.get(parcel.reasons[0], parcel.reasons[0])
         hint = "Put it aside; the office decides."
         if parcel.reasons[0] == "parcel.contents-doubtful" and parcel.finding is not None:
-            return View(parcel.finding.words, "Mend it and put it back, or show the release card when it is right.",
+            return View(parcel.finding.words, "Mend it here. When it is right: press, or show the release card.",
                         parcel.reasons[0], red=True, buzzer=True)
         return View(f"Hold {parcel.id}: {why}.", hint, parcel.reasons[0], red=True, buzzer=True)
-    if state.scan_lost and state.now_ms - state.scan_lost_ms < SCAN_LOST_MS:
-        return View("Scan it again, please.", "The scan did not come whole; one code at a time.", state.scan_lost,
-                    amber=True)
+    packing = state.packing(state.at_hand)
+    if packing is not None and packing.asked is not None:
+        return _number(packing.asked)
     if box is None:
         return _idle(state, config)
     if parcel is not None:
         return _under_way(state, parcel, box.notice)
+    if box.parcel and box.notice in NOTICES and box.notice:
+        return View(*NOTICES[box.notice], box.notice, amber=True, red=True)
     if box.parcel:
-        return View("Done. Take the box.", green=True)
+        return View("Done. Take the box.", _rest(packing), green=True)
+    if box.notice == "items.to-scan" and packing is not None:
+        return _to_scan(state, packing)
     return _unknown(state, box)
+
+
+def _told(told: Told) -> View:
+    sentence, hint = TOLD.get(told.code, SCAN_LOST)
+    alarm = told.code in ALARMS
+    return View(sentence.format(told.subject), hint.format(told.subject), told.code, amber=True, red=alarm,
+                buzzer=alarm)
+
+
+def _number(asked: Piece) -> View:
+    name = "lot" if asked.serial else "serial or lot"
+    return View(f"Scan the {name} number of {asked.sku}.", "It stands beside its barcode.", "items.number-wanted",
+                amber=True)
+
+
+def _to_scan(state: State, packing: Packing) -> View:
+    """A box is packed item by item: what is in, what is still to come."""
+    wanted = items.words(scans.missing(state, packing))
+    have = items.words(items.pieces(scans.scanned(state, packing)))
+    hint = f"In: {have}. Box full? Show NEXT. Not there? Show SHORT." if have else _vouched(packing)
+    return View(f"Scan {wanted}.", hint, "items.to-scan", amber=True)
+
+
+def _vouched(packing: Packing) -> str:
+    """Return what weight can't tell of this job, so that the packer scans it."""
+    skus = packing.vouching.to_scan
+    if not skus:
+        return ""
+    return f"Weight can't tell for {', '.join(skus[:3])}{' and others' if skus[3:] else ''}: scan them."
+
+
+def _rest(packing: Packing | None) -> str:
+    return f"Still to pack: {items.words(dict(packing.rest))}." if packing is not None and packing.rest else ""
 
 
 def _idle(state: State, config: Settings) -> View:
@@ -114,6 +178,12 @@ def _idle(state: State, config: Settings) -> View:
     unproven = [parcel for parcel in state.parcels if parcel.state == "unproven"]
     if broken is not None:
         return _mend(broken)
+    packing = state.packing(state.at_hand)
+    if packing is not None and not packing.short and scans.to_pack(state, packing):
+        still = scans.missing(state, packing)
+        sentence = f"Scan {items.words(still)}." if still else "Put the box on the scale."
+        return View(sentence, _vouched(packing) or _rest(packing), "items.to-scan" if still else "", green=True,
+                    amber=bool(still))
     if unproven:
         return View(
             f"Put {unproven[0].id} back on the scale, its label up.", "Its label was not seen on it yet.",
@@ -149,12 +219,14 @@ def _under_way(state: State, parcel: Parcel, notice: str) -> View:
         return View(f"Put {parcel.id} aside and go on.", hint, "label.waiting", amber=True)
     if notice in ("box.measuring", "label.beside"):
         return View(*NOTICES[notice], notice, amber=True)
+    packing = state.packing(parcel.job)
+    vouched = _vouched(packing) if packing is not None and not parcel.items else ""
     if parcel.state in ("labelled", "unproven"):
         return View("Stick the label on the box, facing the camera.", f"It is the label of {parcel.id}.", amber=True)
     broken = next((one for one in state.broken if one.device.startswith("printer")), None)
     if broken is not None:
         return View(f"Printer: {broken.hint or broken.code}", f"The label of {parcel.id} waits.", broken.code, red=True)
-    return View("The label is printing.", f"It is the label of {parcel.id}.", amber=True)
+    return View("The label is printing.", vouched or f"It is the label of {parcel.id}.", amber=True)
 
 
 def _unknown(state: State, box: Box) -> View:
@@ -175,7 +247,9 @@ def look(state: State) -> Look | None:
     box = state.box
     marks = tuple(page.mark for page in state.prints if page.state == "in-doubt")
     if box is None:
-        return Look(0, marks, empty=state.bare) if marks or state.bare else None
+        packing = state.packing(state.at_hand)
+        scanning = packing is not None and bool(scans.missing(state, packing))
+        return Look(0, marks, empty=state.bare and not scanning) if marks or state.bare else None
     if box.gross is None:
         return None
     parcel = state.parcel(box.parcel)
@@ -183,4 +257,5 @@ def look(state: State) -> Look | None:
         return Look(box.visit, marks) if marks else None
     if parcel is not None and parcel.print_no:
         marks = (*marks, proof_mark(state.store_id, parcel.print_no))
-    return Look(box.visit, marks, measure=parcel is None or parcel.dims == parcels.BEING_MEASURED)
+    packed = parcel is None and box.notice != "items.to-scan"  # an open box with hands in it has no size
+    return Look(box.visit, marks, measure=packed or (parcel is not None and parcel.dims == parcels.BEING_MEASURED))

@@ -6,18 +6,19 @@ Codes of the last box can't touch the next: every question carries its visit, an
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from math import hypot
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from agent.station import cards, pages, parcels, rules
+from agent.station import boxes, cards, items, pages, parcels, rules, scans
 from agent.station.commands import Command, card_of
 from agent.station.facts import WrongLabel
 from agent.station.state import Box
 
 if TYPE_CHECKING:
     from agent.station.events import CodesSeen, WeightStable
-    from agent.station.state import Turn
+    from agent.station.state import Packing, Turn
     from agent.station.values import Dimensions, Parcel, Print, Weight
 
 # In how many pictures a box's own label must be seen on it before that is a proof.
@@ -52,6 +53,7 @@ def load_appeared(turn: Turn) -> Box:
     if box is None:
         box = Box(visit=turn.state.visit + 1)
         turn.state = replace(turn.state, visit=box.visit, box=box, bare=False)
+        scans.box_changed(turn)
     return box
 
 
@@ -61,12 +63,20 @@ def weight_stable(turn: Turn, event: WeightStable) -> None:
     if not box.parcel:
         notice = "" if box.notice.startswith("scale.") else box.notice
         turn.box(replace(box, gross=event.gross, notice=notice, since_ms=box.since_ms or turn.state.now_ms))
+        packing = turn.state.packing(box.job)
+        if packing is not None and box.gross is not None:
+            sd_g = hypot(box.gross.u95_g, event.gross.u95_g) / 2
+            scans.weight_step(turn, packing, event.gross.value_g - box.gross.value_g, sd_g)
         return
     parcel = turn.state.parcel(box.parcel)
     if parcel is None:
         return
     if not rules.same_weight(event.gross, parcel.gross, turn.config):
-        if "parcel.weight-changed" not in parcel.reasons:
+        packing = turn.state.packing(parcel.job)
+        if packing is not None and parcel.reasons == ("parcel.contents-doubtful",):  # the packer mends it
+            boxes.packed_anew(turn, packing, parcel)
+            turn.box(replace(box, gross=event.gross, parcel="", job=parcel.job, notice="", proofs=0))
+        elif "parcel.weight-changed" not in parcel.reasons:
             parcels.hold(turn, parcel, ("parcel.weight-changed",))
     elif parcel.reasons == ("parcel.weight-changed",):
         parcels.release(turn, parcel)
@@ -76,6 +86,7 @@ def platform_cleared(turn: Turn) -> None:
     """The box was lifted; a label that was not seen on it leaves its parcel unproven."""
     box = turn.state.box
     turn.state = replace(turn.state, box=None, bare=True)
+    scans.box_changed(turn)
     parcel = turn.state.parcel(box.parcel) if box is not None else None
     if box is None or parcel is None or parcel.state != "labelled":
         return
@@ -87,13 +98,15 @@ def platform_cleared(turn: Turn) -> None:
 
 def codes_seen(turn: Turn, event: CodesSeen) -> None:
     """The camera or a scanner read something: settle doubts, then find out whose box this is."""
-    if event.scanned and turn.state.scan_lost:
-        turn.state = replace(turn.state, scan_lost="")
+    if event.scanned and turn.state.told is not None:
+        turn.state = replace(turn.state, told=None)
+    scans.seen(turn, event)
+    _settle_by_scans(turn)
     for card in cards.shown(turn, event):
         if card.command is Command.PRINTED and turn.state.doubt is not None:
             came_out(turn, turn.state.doubt, settled="print.packer-has-it")
         else:
-            cards.obey(turn, card, tuple(page for page, _ in event.prints))
+            cards.obey(turn, card, event.label)
     for page, _ in event.prints:
         doubt = turn.state.page(page.no)
         if doubt is not None and doubt.state == "in-doubt" and page.mark in event.codes:
@@ -122,6 +135,22 @@ def codes_seen(turn: Turn, event: CodesSeen) -> None:
         _recognise(turn, sight)
     elif parcel is not None:
         _prove(turn, sight, _sized(turn, parcel, event.dims))
+
+
+def all_right(turn: Turn) -> None:
+    """The packer looked at a box whose weight is doubtful: it is right, and that teaches."""
+    box = turn.state.box
+    parcel = turn.state.parcel(box.parcel) if box is not None else None
+    if parcel is not None and parcel.reasons == ("parcel.contents-doubtful",):
+        parcels.release(turn, parcel)
+
+
+def _settle_by_scans(turn: Turn) -> None:
+    """A box is too light, and each of its pieces was scanned, so nothing is missing; too heavy, a stranger may be in."""
+    parcel = turn.state.parcel(turn.state.box.parcel) if turn.state.box is not None else None
+    if parcel is not None and parcel.finding is not None and parcel.finding.off_g < 0 and parcel.items and (
+            items.pieces(parcel.items) == dict(parcel.contents)):
+        all_right(turn)
 
 
 def _sized(turn: Turn, parcel: Parcel, dims: Dimensions | None) -> Parcel:
@@ -181,35 +210,91 @@ def _recognise(turn: Turn, sight: Sight) -> None:
     if strangers or (parcel.visit and not rules.same_weight(sight.gross, parcel.gross, turn.config)):
         _wrong_label(turn, sight, parcel, "/".join(sorted(strangers)))
         return
+    if not parcel.visit and _must_wait(turn, sight, _packing_of(turn, sight.event, parcel), parcel.job):
+        return
     box = replace(sight.box, parcel=parcel.id, notice="", proofs=0)
     turn.box(box)
     if not parcel.visit:
-        parcel = parcels.weighed(turn, parcel, box, sight.gross, sight.dims)
+        parcel = parcels.weighed(turn, parcel, box, sight.gross, sight.event, sight.dims)
     _prove(turn, Sight(box, sight.gross, sight.event, sight.labels, sight.slips, sight.beside), parcel)
 
 
 def _match(turn: Turn, sight: Sight) -> None:
     """Find the one open job that the codes in sight mean."""
-    workable = [(known, known.job) for known in sight.event.jobs if known.state in ("open", "held") and known.job]
-    if len(workable) != 1:
-        turn.box(replace(sight.box, notice=_why_no_job(sight.event, len(workable))))
+    event, box = sight.event, sight.box
+    workable = {known.id: known for known in event.jobs if known.state in ("open", "held") and known.job}
+    at_hand = event.at_hand
+    if at_hand is not None and at_hand.id == box.job and at_hand.job and at_hand.state in ("open", "held") and not (
+            event.scanned and workable):
+        workable[at_hand.id] = at_hand
+    known = next(iter(workable.values())) if len(workable) == 1 else None
+    if known is None or known.job is None:
+        turn.box(replace(box, notice=_why_no_job(event, len(workable)), job=""))
         return
-    known, job = workable[0]
-    parcel = turn.state.parcel_of_job(known.id)
-    if parcel is None and job.label_when == "on_request" and _worth_waiting(turn, sight):
-        turn.box(replace(sight.box, notice="box.measuring"))  # the label is bought with the size
+    packing = scans.take_up(turn, known, known.job, event.vouching)
+    parcel = _here_already(turn, sight, packing)
+    if (parcel is None or not parcel.visit) and _must_wait(turn, sight, packing, known.id):
+        return
+    if parcel is None and not scans.to_pack(turn.state, packing):
+        turn.box(replace(box, notice="box.which-parcel" if turn.state.parcels_of_job(known.id) else "job.packed"))
+        return
+    if parcel is None and known.job.label_when == "on_request" and _worth_waiting(turn, sight):
+        turn.box(replace(box, job=known.id, notice="box.measuring"))  # the label is bought with the size
         return
     if parcel is not None and not parcel.visit:
-        parcel = parcels.weighed(turn, parcel, sight.box, sight.gross, sight.dims)
+        parcel = parcels.weighed(turn, parcel, box, sight.gross, event, sight.dims)
     elif parcel is not None and not rules.same_weight(sight.gross, parcel.gross, turn.config):
-        parcels.void(turn, parcel, "parcel.repacked")
+        packing = boxes.packed_anew(turn, packing, parcel)
         parcel = None
     if parcel is None:
         parcel = parcels.judge(
-            turn, known, job, sight.gross, visit=sight.box.visit, dims=sight.dims or parcels.NOT_MEASURED,
-            photo_sha256=sight.box.photo_sha256, finding=sight.event.finding,
+            turn, known, known.job, packing, sight.gross, visit=box.visit, dims=sight.dims or parcels.NOT_MEASURED,
+            photo_sha256=box.photo_sha256, finding=event.finding, **_packed_in(packing, event),
         )
-    turn.box(replace(sight.box, parcel=parcel.id, notice=""))
+        boxes.judged(turn, packing)
+    turn.box(replace(box, parcel=parcel.id, job="", notice=""))
+
+
+def _packed_in(packing: Packing, event: CodesSeen) -> dict[str, Any]:
+    """Return the carton of a box and its outer size: the one that the packer said, else the suggested one."""
+    known = event.carton
+    if known is not None and packing.carton in ("", known.carton):
+        return {"carton": known.carton, "outer_mm": known.outer_mm}
+    return {"carton": packing.carton}
+
+
+def _packing_of(turn: Turn, event: CodesSeen, parcel: Parcel) -> Packing | None:
+    """A label that was printed before packing brings its job to hand."""
+    known = event.at_hand
+    if known is not None and known.id == parcel.job and known.job is not None and known.state in ("open", "held"):
+        return scans.take_up(turn, known, known.job, event.vouching)
+    return turn.state.packing(parcel.job)
+
+
+def _must_wait(turn: Turn, sight: Sight, packing: Packing | None, job: str) -> bool:
+    """True while items of the box are still to be scanned, or the last one may still be on its way into it."""
+    if packing is None:
+        return False
+    eyes = bool(turn.config.camera) and not turn.state.is_broken("camera")
+    notice = ""
+    if scans.missing(turn.state, packing):
+        notice = "items.to-scan"
+    elif not eyes or not (scans.may_settle(turn, packing) or (sight.event.scanned and sight.box.job)):
+        return False
+    turn.box(replace(sight.box, job=job, notice=notice))
+    return True
+
+
+def _here_already(turn: Turn, sight: Sight, packing: Packing) -> Parcel | None:
+    """Return the parcel that came back, or that was labelled first; None where this box is the job's next parcel."""
+    known = turn.state.parcels_of_job(packing.job)
+    early = [parcel for parcel in known if not parcel.visit]
+    if packing.items and not early:
+        return None
+    same = [parcel for parcel in known if rules.same_weight(sight.gross, parcel.gross, turn.config)]
+    if early or same:
+        return (early or same)[0]
+    return known[0] if len(known) == 1 and not packing.rest else None
 
 
 def _worth_waiting(turn: Turn, sight: Sight) -> bool:

@@ -14,10 +14,12 @@ from agent.messages import SyncRequest, sync_request
 from agent.station.events import (
     BuryMessage,
     DropFacts,
+    SaveCatalogue,
     SaveJob,
     SavePapers,
     SaveParcel,
     SavePrint,
+    SaveSuggestion,
     Tell,
     TimePassed,
 )
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from io import FileIO
 
     from agent.station.events import Event, Record
+    from agent.station.state import State
     from agent.station.values import Job, Paper, Parcel
 
 __all__ = ["Row", "Store", "StoreError"]
@@ -147,6 +150,10 @@ class Store:
                     self._ledger.save_parcel(record.parcel, wall_ms)
                 case SavePapers():
                     self._ledger.save_papers(record, wall_ms)
+                case SaveSuggestion():
+                    self._ledger.save_suggestion(record, wall_ms)
+                case SaveCatalogue():
+                    self._db.executemany("INSERT OR REPLACE INTO catalogue (name, body) VALUES (?,?)", record.rows)
                 case SavePrint():
                     self._ledger.save_print(record.print, wall_ms)
                 case Tell():
@@ -220,10 +227,19 @@ class Store:
         """Write what was learned inside the running transaction."""
         self._db.executemany("INSERT OR REPLACE INTO beliefs (name, body) VALUES (?,?)", changed.items())
 
-    def attach(self, event: Event) -> Event:
+    def catalogue(self) -> dict[str, bytes]:
+        """Return the site's cartons and SKUs by name, as JSON. Raises StoreError."""
+        with sqlite_errors():
+            return {name: bytes(body) for name, body in self._db.execute("SELECT name, body FROM catalogue")}
+
+    def drop_beliefs(self, names: Iterable[str]) -> None:
+        """Forget what was learned under these names, inside the running transaction."""
+        self._db.executemany("DELETE FROM beliefs WHERE name=?", [(name,) for name in names])
+
+    def attach(self, event: Event, state: State) -> Event:
         """Return `event` with what the store knows of its subject (`known`, `jobs`, `prints`). Raises StoreError."""
         with sqlite_errors():
-            attached = self._ledger.attach(event)
+            attached = self._ledger.attach(event, state)
         return replace(attached, waiting=self.outbox.waiting) if isinstance(attached, TimePassed) else attached
 
     def job(self, job_id: str) -> Job | None:

@@ -24,8 +24,10 @@ DAY_MS = 86_400_000
 LAST_GUESS = 1 << 20  # rows to look for where the last row id can't be read
 PATIENCE = 20_000  # ranges that can't be read before the rest of a table is given up
 # The outbox first: what was told once must be told in the end. The print ledger next, so that no number is used twice.
-TABLES = ("outbox", "meta", "prints", "parcels", "jobs", "job_codes", "papers", "dead_letters", "state")
-HASHED = ("state", "jobs", "parcels", "papers", "prints", "outbox")
+TABLES = ("outbox", "meta", "prints", "parcels", "jobs", "job_codes", "papers", "suggestions", "beliefs", "catalogue",
+          "dead_letters", "state")
+HASHED = ("state", "jobs", "parcels", "papers", "suggestions", "prints", "outbox")
+KEYS = {"job_codes": ("code", "job"), "beliefs": ("name",), "catalogue": ("name",)}  # tables without row ids
 
 
 class Finding(Struct, frozen=True):
@@ -150,8 +152,8 @@ def readable(db: sqlite3.Connection, table: str) -> tuple[list[sqlite3.Row], int
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:  # no database, no such table: nothing to halve
             return [], 1
-    if table == "job_codes":
-        return _from_both_ends(db, table)
+    if table in KEYS:
+        return _from_both_ends(db, table, KEYS[table])
     if table == "outbox":  # four stretches of row ids, one for each priority
         halves = [_halved(db, table, place_of(priority, 0), place_of(priority, LAST_GUESS))
                   for priority in range(PRIORITIES)]
@@ -183,14 +185,13 @@ def _halved(db: sqlite3.Connection, table: str, first: int, last: int) -> tuple[
     return rows, gaps
 
 
-def _from_both_ends(db: sqlite3.Connection, table: str) -> tuple[list[sqlite3.Row], int]:
+def _from_both_ends(db: sqlite3.Connection, table: str, keys: tuple[str, ...]) -> tuple[list[sqlite3.Row], int]:
     rows: dict[tuple[object, ...], sqlite3.Row] = {}
-    keys = ("code", "job")
     for direction in ("ASC", "DESC"):
         order = ",".join(f"{key} {direction}" for key in keys)
         with contextlib.suppress(sqlite3.DatabaseError):
             for row in db.execute(f"SELECT * FROM {table} ORDER BY {order}"):
-                rows[row[keys[0]], row[keys[1]]] = row
+                rows[tuple(row[key] for key in keys)] = row
     return [rows[key] for key in sorted(rows, key=str)], 1
 
 
@@ -210,7 +211,7 @@ def forget(db: sqlite3.Connection, wall_ms: int, *, ended_days: float, addresses
     papers = db.execute(f"DELETE FROM papers WHERE parcel IN (SELECT id FROM parcels WHERE job IN ({old_jobs}))",
                         (bodies_before,)).rowcount
     gone = {"bodies": emptied, "papers": papers}
-    for table, column in (("prints", "job"), ("parcels", "job"), ("jobs", "id")):
+    for table, column in (("suggestions", "job"), ("prints", "job"), ("parcels", "job"), ("jobs", "id")):
         gone[table] = db.execute(f"DELETE FROM {table} WHERE {column} IN ({old_jobs})", (before,)).rowcount
     return gone
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 from msgspec.structs import replace
 
+from agent.station.commands import PREFIX
 from agent.station.events import (
+    CartonSuggested,
     CodesSeen,
     CopyWanted,
     DecisionMade,
@@ -16,14 +18,16 @@ from agent.station.events import (
     JobAssigned,
     JobCancelled,
     JobOffered,
-    KnownJob,
     LabelArrived,
+    RestDecided,
     SaveJob,
     SavePapers,
+    SaveSuggestion,
     TimePassed,
 )
+from agent.station.items import plus
 from agent.station.jobs import expires_ms
-from agent.station.values import Job, Paper, Parcel, Print
+from agent.station.values import Job, KnownJob, Paper, Parcel, Print, Suggestion
 from agent.store.errors import StoreError
 from agent.store.outbox import digest
 
@@ -31,11 +35,14 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
+    from agent.station.state import State
+
 _T = TypeVar("_T")
 _encode = msgspec.json.Encoder().encode
 _job = msgspec.json.Decoder(Job)
 _parcel = msgspec.json.Decoder(Parcel)
 _print = msgspec.json.Decoder(Print)
+_suggestion = msgspec.json.Decoder(Suggestion)
 _papers = msgspec.json.Decoder(tuple[Paper, ...])
 _MATCHABLE = "('open', 'held', 'packed', 'cancelled', 'expired')"
 
@@ -96,6 +103,12 @@ class Ledger:
         self._db.execute("INSERT OR REPLACE INTO papers (parcel, rev, body, digest, wall_ms) VALUES (?,?,?,?,?)",
                          (record.parcel, record.rev, body, digest(body), wall_ms))
 
+    def save_suggestion(self, record: SaveSuggestion, wall_ms: int) -> None:
+        """Write what the station would do with a job over what it would have done before."""
+        body = _encode(record.suggestion)
+        self._db.execute("INSERT OR REPLACE INTO suggestions (job, rev, body, digest, wall_ms) VALUES (?,?,?,?,?)",
+                         (record.job, record.rev, body, digest(body), wall_ms))
+
     def save_print(self, page: Print, wall_ms: int) -> None:
         """Write a page of the print ledger as it is now."""
         body = _encode(page)
@@ -121,11 +134,27 @@ class Ledger:
         if row is None:
             return None
         rev, state, sha256, body, expected = row
-        (parcels,) = self._db.execute("SELECT coalesce(max(n), 0) FROM parcels WHERE job=?", (job_id,)).fetchone()
         job = if_whole(_job, body, expected) if body is not None else None
         if body is not None and job is None:
             return None
-        return KnownJob(id=job_id, rev=rev, state=state, digest=sha256, job=job, parcels=parcels)
+        (parcels,) = self._db.execute("SELECT coalesce(max(n), 0) FROM parcels WHERE job=?", (job_id,)).fetchone()
+        gone, labels = self._closed(job_id) if parcels else ((), ())
+        return KnownJob(id=job_id, rev=rev, state=state, digest=sha256, job=job, parcels=parcels, gone=gone,
+                        labels=labels, suggestion=self.suggestion(job_id, rev))
+
+    def suggestion(self, job_id: str, rev: int) -> Suggestion | None:
+        """Return what the station would do with a job of this revision, or None where that was not found yet."""
+        row = self._db.execute("SELECT body, digest FROM suggestions WHERE job=? AND rev=?", (job_id, rev)).fetchone()
+        return if_whole(_suggestion, row[0], row[1]) if row else None
+
+    def _closed(self, job_id: str) -> tuple[tuple[tuple[str, int], ...], tuple[str, ...]]:
+        """Return what left with the closed parcels of a job: pieces per SKU, and which of its label papers."""
+        rows = self._db.execute("SELECT body, digest FROM parcels WHERE job=? AND state='closed'", (job_id,)).fetchall()
+        closed = [parcel for body, expected in rows if (parcel := if_whole(_parcel, body, expected)) is not None]
+        gone: dict[str, int] = {}
+        for parcel in closed:
+            gone = plus(gone, dict(parcel.contents))
+        return tuple(gone.items()), tuple(parcel.label for parcel in closed)
 
     def parcel(self, parcel_id: str) -> Parcel | None:
         """Return a parcel, or None when it is unknown or its row is damaged."""
@@ -183,12 +212,15 @@ class Ledger:
         pages = [if_whole(_print, body, expected) for body, expected in rows]
         return [page for page in pages if page is not None and page.role == "label"]
 
-    def attach(self, event: Event) -> Event:
-        """Return the event with what the store knows of its subject; other events come back as they are."""
+    def attach(self, event: Event, state: State) -> Event:
+        """Return the event with what the store knows of its subject; other events come back as they are.
+
+        `state` says which job is at hand and which parcel is on the platform.
+        """
         match event:
             case JobAssigned():
                 return replace(event, known=self.known(event.job.job))
-            case JobCancelled() | FileFailed():
+            case JobCancelled() | FileFailed() | RestDecided() | CartonSuggested():
                 return replace(event, known=self.known(event.job))
             case LabelArrived() | DecisionMade():
                 return replace(event, known=self.known(event.parcel.rpartition("/")[0]),
@@ -197,10 +229,8 @@ class Ledger:
                 parcel = self.parcel(event.parcel)
                 labels = self._labels_of(parcel) if parcel is not None and parcel.print_no else []
                 return replace(event, page=labels[0] if labels else None)
-            case CodesSeen() if event.codes:
-                prints = self.prints_seen(event.codes)
-                slips = [page.job for page, _ in prints if page.role != "label"]
-                return replace(event, jobs=self.jobs_seen(event.codes, slips), prints=prints)
+            case CodesSeen():
+                return self._attach_codes(event, state)
             case JobOffered():
                 (open_jobs,) = self._db.execute("SELECT count(*) FROM jobs WHERE state IN ('open', 'held')").fetchone()
                 return replace(event, known=self.known(event.job), open_jobs=open_jobs)
@@ -208,6 +238,23 @@ class Ledger:
                 return replace(event, expired=self.overdue(event.wall_ms))
             case _:
                 return event
+
+
+    def _attach_codes(self, event: CodesSeen, state: State) -> CodesSeen:
+        """Return a look with its jobs and pages, the job that is packed, and the label of the box that stands there.
+
+        A single label in sight tells the job, too: its parcel may have been labelled before it was packed.
+        """
+        prints = self.prints_seen(event.codes) if event.codes else ()
+        slips = [page.job for page, _ in prints if page.role != "label"]
+        jobs = self.jobs_seen(event.codes, slips) if event.codes else ()
+        labelled = {page.job for page, _ in prints if page.role == "label"}
+        job = next(iter(labelled)) if len(labelled) == 1 and not jobs else state.at_hand
+        parcel = state.parcel(state.box.parcel) if state.box is not None else None
+        label = None
+        if parcel is not None and parcel.print_no and any(code.startswith(PREFIX) for code in event.codes):
+            label = next(iter(self._labels_of(parcel)), None)
+        return replace(event, jobs=jobs, prints=prints, at_hand=self.known(job) if job else None, label=label)
 
 
 def _sscc_in(code: str) -> str:

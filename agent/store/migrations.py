@@ -54,7 +54,14 @@ def first(db: Database) -> None:
         pk="sha256", not_null={"topic", "code", "detail", "payload", "bytes", "count", "wall_ms"}, strict=True)
 
 
-STEPS = (first,)
+def second(db: Database) -> None:
+    """The site's cartons and SKUs, and what the station suggested for a job."""
+    db.execute("CREATE TABLE catalogue (name TEXT NOT NULL PRIMARY KEY, body BLOB NOT NULL) STRICT, WITHOUT ROWID")
+    db.table("suggestions").create({"job": str, "rev": int, "body": bytes, "digest": bytes, "wall_ms": int},
+                                   pk="job", not_null={"rev", "body", "digest", "wall_ms"}, strict=True)
+
+
+STEPS = (first, second)
 VERSION = len(STEPS)
 
 

@@ -9,6 +9,8 @@ import msgspec
 
 from agent.messages import decode
 from agent.run import turn
+from agent.station import scans
+from agent.station.commands import Card, Command
 from agent.station.events import (
     Acknowledge,
     AgentStarted,
@@ -27,12 +29,15 @@ from agent.station.events import (
 from agent.station.state import State
 from agent.station.values import Weight
 from agent.store import Store
+from firmware_config.settings import Scanner
 from tests.builders import settings
-from tests.simulation.world import Crash, Printer, Session, ViolationError, leaf
+from tests.simulation.world import MUG, Crash, Printer, Session, ViolationError, leaf
 
 if TYPE_CHECKING:
     from agent.station.events import Effect, Event
+    from agent.station.state import Box
     from agent.store import Row
+    from firmware_config.settings import Settings
     from tests.simulation.disk import Disk
     from tests.simulation.oms import Oms
     from tests.simulation.world import Message, World
@@ -41,7 +46,12 @@ DOUBT_MS = 15_000
 GROSS = Weight(value_g=900, u95_g=2)
 
 
-_settings = cache(lambda name: settings(id=name, pool_jobs=3))
+@cache
+def _settings(name: str) -> Settings:
+    scanner = Scanner(driver="serial", path="/dev/ttyS0")
+    return msgspec.structs.replace(settings(id=name, pool_jobs=3), scanner=(scanner,))
+
+
 _state = msgspec.json.Decoder(State)
 
 
@@ -92,6 +102,7 @@ class Node:
         self._at_hand: dict[tuple[int, int], list[Message]] = {}
         self._woken = False
         self._busy = False
+        self._counted: dict[str, int] = {}
         self.start()
 
     # -- the process --------------------------------------------------------------------------------------------
@@ -107,6 +118,8 @@ class Node:
                 raise ViolationError(f"{self.name}: {job} was acknowledged and is not on the disk")
         blob = self.store.load_state()
         self.state = _state.decode(blob) if blob else State()
+        if self._scanned() != self._counted:
+            raise ViolationError(f"{self.name}: {self._counted} were scanned, {self._scanned()} are on the disk")
         self.store.apply = self._apply  # type: ignore[method-assign]  # the point of it
         self._at_hand.clear()
         self._inbox = [AgentStarted(at_ms=0, store_id=self.store.store_id, boot=self.store.boot)]
@@ -160,6 +173,7 @@ class Node:
             self._shell.received(self, events)
             effects = self._shell.commit(self, events)
             self._disk.committed()
+            self._counted = self._scanned()
             for event in events:
                 if (delivery := getattr(event, "delivery", None)) is not None:
                     self._at_hand[delivery.generation, delivery.mid].pop(0).kept = True
@@ -290,12 +304,31 @@ class Node:
             if job:
                 self.put(WeightStable(at_ms=0, gross=GROSS))
                 self.put(CodesSeen(at_ms=0, visit=self.state.visit + 1, codes=(job,)))
+        elif box.job and not box.parcel:
+            self._scan(box)
         elif (parcel := self.state.parcel(box.parcel)) is None:
             self.put(PlatformCleared(at_ms=0))
         else:
             page = self.store._db.execute("SELECT mark FROM prints WHERE no=?", (parcel.print_no,)).fetchone()
             if page is not None and page[0] in self.printer.out:
                 self.put(CodesSeen(at_ms=0, visit=box.visit, codes=(page[0],)))
+
+    def _scan(self, box: Box) -> None:
+        """Scan one more piece into the box that stands there, or say that it is full; else let the camera look."""
+        packing = self.state.packing(box.job)
+        if packing is None or not scans.missing(self.state, packing):
+            self.put(CodesSeen(at_ms=0, visit=box.visit, codes=(box.job,)))
+        elif packing.items and self.world.chance.random() < 0.4:
+            self.world.note(f"{self.name} packs {box.job} into two boxes")
+            self.put(CodesSeen(at_ms=0, visit=0, codes=(Card(Command.NEXT).text,), scanned=True))
+        else:
+            self.put(CodesSeen(at_ms=0, visit=0, codes=(MUG,), scanned=True))
+
+    def _scanned(self) -> dict[str, int]:
+        """Return how many pieces of each job were scanned into boxes that are not closed, as the state says."""
+        found = {packing.job: packing.items for packing in self.state.packings if packing.items}
+        found |= {parcel.id: parcel.items for parcel in self.state.parcels if parcel.items}
+        return {name: sum(piece.qty for piece in pieces) for name, pieces in found.items()}
 
     def _next_job(self) -> str:
         query = "SELECT id FROM jobs WHERE state='open' AND body IS NOT NULL ORDER BY id"

@@ -102,9 +102,13 @@ def audit(oms: Oms, nodes: list[Node]) -> None:
         if oms.state[name] == "packed" and name in oms.cancel_kept:
             raise ViolationError(f"{name} was packed after its cancel was taken")
     packed = [name for name in oms.jobs if oms.packed_by.get(name)]
-    expected = sum(oms.jobs[name]["items"][0]["qty"] for name in packed)
+    split = [name for name in oms.cancelled if oms.state[name] == "cancelled"]  # what left before the cancel left
+    expected = sum(oms.jobs[name]["items"][0]["qty"] for name in packed) + sum(map(oms.packed_pieces, split))
     if oms.stock() != expected:
         raise ViolationError(f"{oms.stock()} pieces were booked for {packed}, not {expected}")
+    for name in packed:
+        if oms.packed_pieces(name) != oms.jobs[name]["items"][0]["qty"]:
+            raise ViolationError(f"{name} is packed, and its parcels hold {oms.packed_pieces(name)} pieces")
     for node in nodes:
         if node.owes():
             raise ViolationError(f"{node.name} still owes {node.owes()} facts after the calm")

@@ -28,6 +28,10 @@ def test_stock_is_exact_when_no_receipt_comes_for_an_hour_and_then_all_do_shuffl
         assert tell(seed, template, oms_kind=SilentOms).now_ms >= SilentOms.SILENT_MS
 
 
+def test_some_seeds_scan_their_items_into_two_boxes(template: bytes) -> None:
+    assert sum(any("into two boxes" in line for line in tell(seed, template).trace) for seed in range(12)) >= 3
+
+
 def test_the_same_seed_tells_the_same_story(template: bytes) -> None:
     assert tell(7, template).trace == tell(7, template).trace
 

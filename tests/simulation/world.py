@@ -170,13 +170,17 @@ class Printer:
         self._world.later(100, 900, comes_out)
 
 
-def job_for(name: str, station: str, *, rev: int = 1, qty: int = 1) -> Job:
-    """Return a job whose label comes from its own papers."""
+MUG = "4006381333931"
+
+
+def job_for(name: str, station: str, *, rev: int = 1, qty: int = 1, scan: bool = False) -> Job:
+    """Return a job whose label comes from its own papers; `scan`: each piece must be scanned, into one box or more."""
+    data = {} if scan else {"tracking": f"T{name}"}
     return _job.decode(msgspec.json.encode({
         "job": name, "rev": rev, "station": station, "site": "ams1", "order": {"id": f"O-{name}"},
         "ship_to": {"name": "Ada", "city": "Amsterdam", "country": "NL"},
-        "items": [{"sku": "MUG", "name": "Mug", "qty": qty}],
-        "papers": [{"id": "label", "role": "label", "data": {"tracking": f"T{name}"}}], "match": [name],
+        "items": [{"sku": "MUG", "name": "Mug", "qty": qty, "barcodes": [MUG]}], "verify": {"scan": scan},
+        "papers": [{"id": "label", "role": "label", "data": data}], "match": [name],
     }))
 
 

@@ -22,7 +22,7 @@ class Mutant(Shell):
         facts: list[Record] = []
         with node.store.transaction():
             for event in events:
-                state, records, wanted = step(state, node.store.attach(event), node.config)
+                state, records, wanted = step(state, node.store.attach(event, state), node.config)
                 node.store.apply([record for record in records if not isinstance(record, Tell)], at_ms=0, wall_ms=0,
                                  time_ok=True)
                 facts += [record for record in records if isinstance(record, Tell)]
