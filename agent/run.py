@@ -24,6 +24,7 @@ from agent.link import Link, access_of
 from agent.link.files import FILES, PaperFiles
 from agent.local import HungUp, LocalSocket, Request
 from agent.service import Pulse, tell_systemd
+from agent.station import rolls
 from agent.station.events import (
     Acknowledge,
     AgentStarted,
@@ -360,8 +361,8 @@ class Agent:
             "station": self.settings.station.id, "site": self.settings.station.site, "boot": self.store.boot,
             "link": "up" if self.state.link_up else "down", "why_down": "" if self.state.link_up else self._why_down,
             "view": msgspec.to_builtins(view(self.state, self.settings)),
-            "live_g": self.devices.live_g, "rolls": self.devices.rolls(),
-            "measures": self.devices.measures,
+            "live_g": self.devices.live_g, "rolls": self.devices.rolls(), "printers": self.devices.printers(),
+            "measures": self.devices.measures, "short": msgspec.to_builtins(rolls.short(self.state, self.settings)),
             "broken": msgspec.to_builtins(self.state.broken), **lost,
             "parcels": [{"parcel": one.id, "state": one.state, "reasons": list(one.reasons)}
                         for one in self.state.parcels],

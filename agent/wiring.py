@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from agent.cartons import CartonBook
 from agent.clock import Clock
 from agent.devices import DeviceError
 from agent.devices.bench_frames import BenchFacts, facts_of
+from agent.printing import open_printer, rasters
 from agent.scale import Instrument, LoadCell, open_weighing
 from agent.scale_worker import ScaleWorker
 from agent.station.events import ButtonPressed, DeviceFailed
@@ -27,24 +29,16 @@ from firmware_config.settings import ConfigError, Problem
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from agent.devices import Camera, Lamps, Printer, Signals
+    from agent.devices import Camera, Lamps, Signals
     from agent.devices.scanner import SerialScanner, WedgeScanner
-    from agent.devices.test_page import TestPage
-    from agent.papers.from_job import PageOrder
-    from agent.papers.page import PaperWarning
     from agent.station.events import Event
     from agent.station.values import Print, Role
     from agent.station.view import Look
     from agent.store import Store
     from firmware_config.settings import Camera as CameraSettings
-    from firmware_config.settings import Printer as PrinterSettings
     from firmware_config.settings import Scale as ScaleSettings
     from firmware_config.settings import Scanner as ScannerSettings
     from firmware_config.settings import Settings
-
-
-# The drawing of a packing on a slip, 40 mm wide.
-PACKING_DOTS = 472
 
 
 class Devices:
@@ -61,8 +55,8 @@ class Devices:
             for name, one in zip(names, settings.camera, strict=True)
         ]
         self._printers = {
-            name: PrinterWorker(name, clock, post, partial(_open_printer, one, settings, clock),
-                                partial(_render, one, CartonBook(Path(settings.directory) / "catalogue.json")),
+            name: PrinterWorker(name, clock, post, partial(open_printer, one, settings, clock),
+                                partial(rasters, one, CartonBook(Path(settings.directory) / "catalogue.json")),
                                 one.media, Path(settings.directory) / f"roll-{name}.json")
             for name, one in zip(printers(settings), settings.printer, strict=False)
         }
@@ -98,6 +92,14 @@ class Devices:
             if roll is not None:
                 found[name] = {"media": book.media, "left_mm": round(roll.left_mm), "known": roll.known,
                                "labels_left": roll.labels_left(page_mm("label", book.media))}
+        return found
+
+    def printers(self) -> dict[str, dict[str, object]]:
+        """Return what each printer is for and what it said last; nothing of itself before its first answer."""
+        found: dict[str, dict[str, object]] = {}
+        for one, (name, printer) in zip(self._settings.printer, self._printers.items(), strict=False):
+            said = {} if printer.status is None else asdict(printer.status)
+            found[name] = {"role": list(one.role), "wanted": one.media, **said}
         return found
 
     def start(self) -> None:
@@ -325,73 +327,3 @@ def _open_scanner(one: ScannerSettings, clock: Clock) -> SerialScanner | WedgeSc
     if one.driver == "serial":
         return SerialScanner(one.path, clock.now_ms, baud=one.baud)
     return WedgeScanner(one.path, clock.now_ms)
-
-
-def _open_printer(one: PrinterSettings, settings: Settings, clock: Clock, beat: Callable[[], None]) -> Printer:
-    from agent.devices import raster
-    from agent.devices.ql_page import Limits
-
-    if one.driver != "png":
-        raster.check_media(one.model, one.media)
-    limits = Limits(silence_s=one.doubt_after_s)
-    match one.driver:
-        case "bench":
-            from agent.devices.tcp9100 import TcpPrinter
-
-            port = facts_of(Path(settings.bench)).printer_port
-            return TcpPrinter("127.0.0.1", port, model=one.model, snmp_port=None, clock=clock.now_s, limits=limits,
-                              beat=beat)
-        case "tcp":
-            from agent.devices.tcp9100 import TcpPrinter
-
-            return TcpPrinter(one.host, one.port, model=one.model, snmp_port=one.snmp_port or None,
-                              community=one.community, clock=clock.now_s, limits=limits, beat=beat)
-        case "usb":
-            from agent.devices.usblp import UsbPrinter
-
-            return UsbPrinter(one.path, model=one.model, serial=one.serial, clock=clock.now_s, limits=limits, beat=beat)
-        case "png":
-            from agent.devices.png_printer import PngPrinter
-
-            return PngPrinter(Path(one.path), media=one.media)
-
-
-def _with_packing(order: PageOrder, book: CartonBook) -> PageOrder:
-    """Return a slip's order with the carton to take and how to fill it, where the catalogue knows."""
-    from dataclasses import replace
-
-    from agent.cartons import words
-    from agent.packing.isometric import draw
-    from agent.papers.from_job import Packing
-    from agent.papers.packing_picture import packing_picture
-
-    plan = book.plan(order.job)
-    if plan is None or not plan.found:
-        return order
-    first = plan.cartons[0]
-    names = " + ".join(packed.carton.id for packed in plan.cartons)
-    title = f"Carton {names}, about {sum(packed.gross_g for packed in plan.cartons) / 1000:.2f} kg"
-    picture = packing_picture(draw(first), PACKING_DOTS, one_bit=True)
-    return replace(order, packing=Packing(title, words(first), picture))
-
-
-def _render(
-    one: PrinterSettings, book: CartonBook, order: PageOrder | TestPage
-) -> tuple[list[bytes], tuple[PaperWarning, ...]]:
-    """Return the raster of each sheet of a page, and what was left out or changed on them.
-
-    Raises PaperError for what can't be set or does not read back.
-    """
-    from agent.devices import raster
-    from agent.devices.test_page import TestPage, picture
-    from agent.papers.from_job import paper_of
-    from agent.papers.page import media
-    from agent.papers.verify import verify
-
-    if not isinstance(order, TestPage) and order.page.role == "slip":
-        order = _with_packing(order, book)
-    if isinstance(order, TestPage):
-        return [raster.encode(picture(one.model, one.media, "test"), model=one.model, media=one.media)], ()
-    paper = paper_of(order, media(one.media))
-    verify(paper)
-    return [raster.encode(page.image, model=one.model, media=one.media) for page in paper.pages], paper.warnings

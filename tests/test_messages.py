@@ -95,6 +95,15 @@ class TestJobs:
         assert (refused(job_payload(items=[])).job, refused(job_payload(items=[])).rev) == ("J-1", 1)
         assert refused(job_payload() | {"job": 639251940075451830}).job == "639251940075451830"
 
+    @pytest.mark.parametrize(("written", "code"), [
+        ("a\\u0007b", "text.control-character"), ("\\ud800", "message.not-json"), ("a\x07b", "message.not-json"),
+        ("x" * MAX_BYTES, "message.too-large"),
+    ])
+    def test_a_job_that_no_strict_parser_reads_is_named_too(self, written: str, code: str) -> None:
+        payload = json.dumps(job_payload()).replace("Ada Lovelace", written).encode()
+        event = refused(payload)
+        assert (event.code, event.job, event.rev) == (code, "J-1", 1)
+
     def test_another_stations_job_is_not_ours_to_end(self) -> None:
         assert refused(job_payload(station="st-2")).job == ""
 

@@ -1,6 +1,7 @@
 """`packbench print`: ask a label printer how it is, print a test page, and say what a status packet means.
 
-These commands talk straight to the printer; while the station runs, it may be in use.
+Without an address they mean the station's own printers: a running station says what it knows, and lends its printer for
+a test page. With one they talk straight to that printer.
 """
 
 from __future__ import annotations
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
 
 FAILED, BAD_INPUT = 1, 2
 
-_address = click.argument("printer")
+_address = click.argument("printer", default="")
 _model = click.option("--model", default="", help="Such as QL-820NWB; what the printer says when not given.")
 _json = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+_config = click.option("--config", type=click.Path(path_type=Path), default=Path("/etc/packbench/station.toml"),
+                       show_default=True, help="The settings that name the station's printers, for no PRINTER.")
 
 
 @click.group()
@@ -32,20 +35,25 @@ def group() -> None:
     """Ask a printer, print a test page.
 
     PRINTER is usb: (the first Brother on USB), usb:/dev/usb/lp0, tcp:HOST or tcp:HOST:PORT; a test page can also go to
-    files with png:FOLDER.
+    files with png:FOLDER. Without one it is the station's own.
     """
 
 
 @group.command()
 @_address
 @_model
+@_config
 @_json
-def status(printer: str, model: str, as_json: bool) -> None:
+def status(printer: str, model: str, config: Path, as_json: bool) -> None:
     """Say which printer it is, which roll is in, and what keeps it from printing."""
+    if not printer:
+        from agent.cli.print_station import status_of_all
+
+        sys.exit(status_of_all(config, as_json))
     try:
         said = opened(printer, model).status()
     except DeviceError as error:
-        _refuse(error, as_json)
+        refuse(error, as_json)
     click.echo(json.dumps(asdict(said)) if as_json else sentence(said))
     sys.exit(FAILED if said.code else 0)
 
@@ -54,14 +62,16 @@ def status(printer: str, model: str, as_json: bool) -> None:
 @click.argument("parcel")
 @click.option("--socket", "socket_path", type=click.Path(path_type=Path), default=Path("/run/packbench/packbench.sock"),
               show_default=True, help="The daemon's socket.")
-def again(parcel: str, socket_path: Path) -> None:
+@_json
+def again(parcel: str, socket_path: Path, as_json: bool) -> None:
     """Print the label of PARCEL (such as J-17/1) once more: marked as a copy, and the first one is void."""
     from agent.local import LocalError, Station
 
     try:
         station = Station(socket_path)
         try:
-            click.echo(f"{parcel}: {station.ask('print-again', parcel=parcel)['state']}.")
+            answer = station.ask("print-again", parcel=parcel)
+            click.echo(json.dumps(answer) if as_json else f"{parcel}: {answer['state']}.")
         finally:
             station.close()
     except LocalError as error:
@@ -74,32 +84,45 @@ def again(parcel: str, socket_path: Path) -> None:
 @_model
 @click.option("--media", default="", help="Roll, such as 62 or 62x100; the one that is in when not given.")
 @click.option("--pages", type=click.IntRange(1, 50), default=1, show_default=True, help="How many.")
+@click.option("--role", type=click.Choice(["slip", "label"]), default="label", show_default=True,
+              help="For no PRINTER: the station's printer for these papers.")
+@_config
 @_json
-def test(printer: str, model: str, media: str, pages: int, as_json: bool) -> None:
+def test(printer: str, model: str, media: str, pages: int, role: str, config: Path, as_json: bool) -> None:
     """Print test pages and say the truth about each: printed, not printed, or in doubt."""
-    from agent.devices import Printed, raster
-    from agent.devices.test_page import picture
+    if not printer:
+        from agent.cli.print_station import test_on_station
 
-    came_out = 0
+        sys.exit(test_on_station(config, role, pages, as_json))
     try:
         device = opened(printer, model)
         if not (media and model):
             said = device.status()
             media, model = media or said.media or "62", model or _first(said.model)
-        for number in range(1, pages + 1):
-            job = raster.encode(picture(model, media, f"{number}/{pages}"), model=model, media=media)
-            for progress in device.print_page(job):
-                _tell(number, progress, as_json)
-                came_out += isinstance(progress, Printed)
-            if came_out < number:
-                break
+        came_out = print_test(device, model, media, pages, as_json)
     except DeviceError as error:
-        _refuse(error, as_json)
+        refuse(error, as_json)
     sys.exit(0 if came_out == pages else FAILED)
 
 
+def print_test(device: Printer, model: str, media: str, pages: int, as_json: bool) -> int:
+    """Print test pages until one does not come out; return how many did. Raises DeviceError."""
+    from agent.devices import Printed, raster
+    from agent.devices.test_page import picture
+
+    came_out = 0
+    for number in range(1, pages + 1):
+        job = raster.encode(picture(model, media, f"{number}/{pages}"), model=model, media=media)
+        for progress in device.print_page(job):
+            _tell(number, progress, as_json)
+            came_out += isinstance(progress, Printed)
+        if came_out < number:
+            break
+    return came_out
+
+
 @group.command()
-@_address
+@click.argument("printer")
 @_model
 def awake(printer: str, model: str) -> None:
     """Tell the printer never to switch itself off; it remembers that."""
@@ -111,7 +134,7 @@ def awake(printer: str, model: str) -> None:
             raise click.BadParameter("files do not sleep.", param_hint="PRINTER")
         device.keep_awake()
     except DeviceError as error:
-        _refuse(error, as_json=False)
+        refuse(error, as_json=False)
     click.echo("The printer stays on.")
 
 
@@ -197,7 +220,8 @@ def _tell(number: int, progress: PrintProgress, as_json: bool) -> None:
         click.echo(f"page {number}: {state}{f', {code}: {hint}' if code else '.'}")
 
 
-def _refuse(error: DeviceError, as_json: bool) -> NoReturn:
+def refuse(error: DeviceError, as_json: bool) -> NoReturn:
+    """Say why a printer can't be used, and end: with 2 where the question makes no sense, else with 1."""
     if as_json:
         click.echo(json.dumps({"code": error.code, "detail": error.detail, "hint": error.hint}))
     else:

@@ -75,6 +75,8 @@ def status(socket_path: Path, as_json: bool) -> None:
     for name, roll in answer.get("rolls", {}).items():
         about = "about" if roll["known"] else "at most"
         click.echo(f"{name}: {roll['media']} mm roll, {about} {roll['labels_left']} labels left")
+    for name, short in answer.get("short", {}).items():
+        click.echo(f"{name}: the roll lasts for about {short['lasts_for']} of {short['papers']} papers that wait")
     for parcel in answer["parcels"]:
         click.echo(f"parcel {parcel['parcel']}: {parcel['state']} {', '.join(parcel['reasons'])}".rstrip())
     for page in answer["pages"]:

@@ -6,6 +6,7 @@ a sentence; where the job's id can still be read, the refusal carries it, so tha
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, TypeVar
 
@@ -36,6 +37,8 @@ from agent.station.values import Job
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# A message that is longer is not even looked into for its job.
+LONGEST_NAMED = 1_000_000
 _ident = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}\Z")
 _job = msgspec.json.Decoder(Job)
 _cancel = msgspec.json.Decoder(Cancel)
@@ -95,11 +98,12 @@ def _reader(leaf: str, *, retained: bool) -> Callable[[bytes, Here], Event]:
 def named_job(payload: bytes) -> tuple[str, int]:
     """Return the job's id and revision as far as they can be read from a bad payload; `("", 0)` else.
 
-    An id that came as a number is read as its digits, so that the sender finds its job again.
+    An id that came as a number is read as its digits, so that the sender finds its job again. It is read by a parser
+    that forgives what the message was refused for: control characters, half characters, too many bytes.
     """
     try:
-        body = msgspec.json.decode(tidy(payload))
-    except (MessageError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        body = json.loads(payload[:LONGEST_NAMED].decode("utf-8-sig", "replace").rstrip("\0"), strict=False)
+    except (ValueError, RecursionError):
         return "", 0
     if not isinstance(body, dict):
         return "", 0

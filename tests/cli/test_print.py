@@ -12,6 +12,7 @@ from PIL import Image
 
 from agent.bench.printer import SimulatedPrinter
 from agent.cli.print import group
+from agent.local import LocalSocket, Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,3 +84,71 @@ def test_what_cannot_be_is_said_in_a_line_and_an_exit_code(words: tuple[str, ...
     assert run.exit_code == code
     assert "Traceback" not in run.output
     assert run.output.strip()
+
+
+def station(folder: Path, printer: str) -> Path:
+    """Write the settings of a station with this printer; return the file."""
+    path = folder / "station.toml"
+    path.write_text(f"""
+directory = "{folder}/station"
+socket = "{folder}/packbench.sock"
+[station]
+id = "st-1"
+site = "ams1"
+[broker]
+url = "mqtt://localhost"
+[printer]
+{printer}
+""")
+    return path
+
+
+def test_without_an_address_the_stations_own_printers_are_meant(bench: SimulatedPrinter, tmp_path: Path) -> None:
+    wire = f'driver = "tcp"\nhost = "127.0.0.1"\nport = {bench.port}\nsnmp_port = 0\nmedia = "62x100"'
+    config = station(tmp_path, wire)
+    asked = said("status", "--config", str(config), "--json")
+    assert asked.exit_code == 1
+    row = json.loads(asked.output)
+    assert (row["printer"], row["wanted"], row["media"], row["code"]) == (
+        "printer", "62x100", "62", "printer.wrong-media")
+
+    config = station(tmp_path, wire.replace("62x100", "62"))
+    asked = said("status", "--config", str(config))
+    assert (asked.output, asked.exit_code) == ("printer: QL-820NWB: 62 mm endless, ready.\n", 0)
+    asked = said("test", "--config", str(config))
+    assert (asked.output, asked.exit_code) == ("page 1: printed.\n", 0)
+
+
+def test_a_running_station_says_what_it_knows_and_lends_its_printer(tmp_path: Path) -> None:
+    """What the daemon knows wins: it may have the printer open."""
+    config = station(tmp_path, f'driver = "png"\npath = "{tmp_path}/paper"')
+    asked: list[str] = []
+
+    def owner(item: object) -> None:
+        if not isinstance(item, Request):
+            asked.append(type(item).__name__)
+            return
+        asked.append(item.ask)
+        known = {"role": ["label"], "wanted": "62", "model": "QL-700", "media": "62", "code": "", "hint": ""}
+        broken = {"device": "printer", "code": "printer.cover-open", "hint": "Close the printer's cover."}
+        item.answer({"lent": "yours"} if item.ask == "borrow" else {"printers": {"printer": known}, "broken": [broken]})
+
+    socket = LocalSocket(tmp_path / "packbench.sock", owner)
+    socket.start()
+    try:
+        run = said("status", "--config", str(config))
+        assert run.output == "printer: QL-700: 62 mm endless. printer.cover-open: Close the printer's cover.\n"
+        assert run.exit_code == 1
+        assert said("test", "--config", str(config)).exit_code == 0
+    finally:
+        socket.close()
+    assert asked[:2] == ["status", "borrow"]
+    assert len(list((tmp_path / "paper").glob("*.png"))) == 1
+
+
+def test_settings_that_are_not_there_say_what_else_can_be_asked(tmp_path: Path) -> None:
+    run = said("status", "--config", str(tmp_path / "none.toml"))
+    assert run.exit_code == 2
+    assert "Or name the printer: usb:, tcp:HOST." in run.output
+    labels_only = station(tmp_path, 'driver = "usb"\nrole = ["label"]')
+    assert said("test", "--role", "slip", "--config", str(labels_only)).exit_code == 2
