@@ -32,7 +32,8 @@ SHARE_OF_FULL_SCALE = 8.6 / 16.797 * 0x7FFFFF
 LARGE_CHANGE = 0.01
 WARM_S = 900.0
 UPTIME = Path("/proc/uptime")
-MARKS = {"do": ">", "done": "ok", "wrong-load": "?", "refused": "!", "precheck": "pre-check", "result": "=>"}
+MARKS = {"do": ">", "done": "ok", "wrong-load": "?", "unrest": "?", "refused": "!", "precheck": "pre-check",
+         "result": "=>"}
 
 
 @dataclass

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec.structs import replace
 
-from agent.weighing import Negative, Overload, Phase, PlatformCleared, ScaleFault, Weigher, WeightStable
+from agent.weighing import Motion, Negative, Phase, PlatformCleared, ScaleFault, Weigher, WeightStable
 from agent.weighing.diagnosis import diagnose
 from calibration.scale import CAUSE_HINTS, Observations, Point, Scale, judged
 from firmware_config.calibration import ScaleCalibration
@@ -26,20 +26,23 @@ NEAR = 0.04
 """A load within four percent of the expected one is taken for it."""
 FIRST_SPAN = (0.5, 2.0)
 """A cell that was never calibrated may give half to double of what 2 mV/V would."""
+SWING = 1.25
 FLOOD = 4.0
 """So many times the nominal rate are not waited for."""
+UNREST = {"vibration": "the table shakes: stop what shakes it, or wait", "hand": "hands off, nothing may lean on it",
+          "drift": "the weight creeps: something leans, flows or slides"}
 BLOCKING = {"scale.few-samples", "scale.rate", "scale.saturated", "scale.stuck-code", "scale.spikes"}
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One line of the dialogue: a step that begins or is done, a mistake, a refusal; seconds of the sample.
+    """One line of the dialogue: a step that begins or is done, a mistake, unrest, a refusal; seconds of the sample.
 
     `counts` are those above zero of a load, or the converter's own of an empty platform.
     """
 
     at_s: float
-    what: Literal["precheck", "do", "done", "wrong-load", "refused", "result"]
+    what: Literal["precheck", "do", "done", "wrong-load", "unrest", "refused", "result"]
     code: str
     text: str
     load_g: float = 0.0
@@ -111,8 +114,8 @@ class Session:
                 said += self._loaded(at_s, event.gross_g)
             elif isinstance(event, PlatformCleared):
                 said += self._emptied(at_s)
-            elif isinstance(event, Overload):
-                said += self._wrong(at_s, event.level_g * abs(self.plan.counts_per_gram), self._steps[self._index])
+            elif isinstance(event, Motion):
+                said.append(Said(at_s, "unrest", f"scale.motion-{event.cause}", UNREST[event.cause], event.gross_g))
         waited_s = at_s - self._since_s
         if not _ended(said) and self._waits_for_empty() and self._weigher.phase is Phase.EMPTY and waited_s > 1.5:
             said += self._emptied(at_s)
@@ -147,8 +150,8 @@ class Session:
         self._start_counts = self._zero_counts = float(codes[len(codes) // 2])
         self._noise_counts = seen.noise_counts
         span = self._span = abs(self.plan.counts_per_gram)
-        # By a guessed span the largest load may look like twice the capacity.
-        room = settings if self.plan.known else replace(settings, capacity_g=FIRST_SPAN[1] * settings.capacity_g)
+        # The largest mass swings beyond the capacity, and looks like twice of it by a guessed span.
+        room = replace(settings, capacity_g=(SWING if self.plan.known else FIRST_SPAN[1]) * settings.capacity_g)
         self._weigher = Weigher(room, ScaleCalibration(zero_counts=self._start_counts, counts_per_gram=span))
         for when, code in self._early:
             self._weigher.feed(when, code)
