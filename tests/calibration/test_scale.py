@@ -39,14 +39,14 @@ def performed(change: Callable[[int, float], float] = lambda index, grams: grams
               pressed: int = -1) -> list[tuple[float, int]]:
     """The counts of a technician who does all the steps; `change` turns a step's load into what is really put on.
 
-    At the step `pressed` something lies on the mass for two seconds.
+    At the step `pressed` something lies on the mass for a moment.
     """
     physics = ScalePhysics(11, rig)
     at_s, there_g = 6.5, 0.0
     for index, step in enumerate(plan().steps()):
         load_g = change(index, step.load_g)
         if index == pressed:
-            physics.hand(80.0, at_s, at_s + 2.4, unrest=0.0)
+            physics.hand(80.0, at_s, at_s + 1.6, unrest=0.0)
         if load_g > there_g:
             physics.place(load_g - there_g, at_s, speed_mm_s=10.0)
         elif load_g < there_g:
