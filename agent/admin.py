@@ -20,6 +20,7 @@ from agent.deeds import Deeds
 from agent.devices import Lamps
 from agent.fleet import commands, layers, reported, trial
 from agent.fleet.commands import Answer, Done, Request
+from agent.fleet.renewal import Renewal
 from agent.fleet.signing import trusted_keys
 from agent.fleet.trial import Fault, Look, Refused, Standing
 from agent.messages import rfc3339, topics
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from agent.clock import Clock
+    from agent.fleet.renewal import Certificate
     from agent.link import Link
     from agent.station.state import State
     from agent.store import Store
@@ -64,10 +66,11 @@ class Admin:
         self._to_do: list[tuple[str, Request]] = []
         self._answers: list[tuple[str, bytes]] = []
         self._keys = trusted_keys(Path(local.fleet.keys))
-        self._said: Standing | None = None
+        self._said: tuple[Standing, Certificate | None] | None = None
+        self._renewal = Renewal(local)
         self._heard = self._oms_there = self._reloaded = False
         self._safe = safe
-        self._deeds = Deeds(Path(local.directory), clock)
+        self._deeds = Deeds(Path(local.directory), clock, self._renewal)
         began = Look(now_ms=clock.now_ms(), wall_ms=clock.wall_ms())
         standing = trial.booted(self._memory.standing, began, 0 if safe else trial.LIVES)
         self._memory = replace(self._memory, standing=standing, done=commands.cut_short(self._memory.done))
@@ -277,15 +280,17 @@ class Admin:
             return
         while self._answers and link.say(*self._answers[0]):
             self._answers.pop(0)
-        standing = self._memory.standing
-        if standing is not self._said and link.say(
-                topics.station(self.station, "cfg/reported"), self._report(), retain=True):
-            self._said = standing
+        now = self._memory.standing, self._certificate()
+        if now != self._said and link.say(topics.station(self.station, "cfg/reported"), self._report(), retain=True):
+            self._said = now
 
     def _report(self) -> bytes:
         standing = self._memory.standing
         return reported.reported(standing, self._order, keys=self._keys, agent=__version__,
-                                 since=rfc3339(standing.since_ms))
+                                 since=rfc3339(standing.since_ms), certificate=self._certificate())
+
+    def _certificate(self) -> Certificate | None:
+        return self._renewal.said(self._clock.now_ms(), self._clock.wall_ms())
 
     def _tell_log(self) -> None:
         standing = self._memory.standing

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.fleet import bundle, commands, releases
 from agent.fleet.commands import Answer
+from agent.fleet.identity import IdentityError
 from agent.station.events import CopyWanted, Event
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from agent.clock import Clock
     from agent.fleet.commands import Request
+    from agent.fleet.renewal import Renewal
     from agent.wiring import Devices
     from firmware_config.settings import Settings
 
@@ -24,8 +26,8 @@ BUNDLES_KEPT = 5
 class Deeds:
     """The commands of one station; `identify_until_ms` is how long its lamps blink."""
 
-    def __init__(self, directory: Path, clock: Clock) -> None:
-        self._directory, self._clock = directory, clock
+    def __init__(self, directory: Path, clock: Clock, renewal: Renewal) -> None:
+        self._directory, self._clock, self._renewal = directory, clock, renewal
         self.identify_until_ms = 0
 
     def do(
@@ -64,8 +66,20 @@ class Deeds:
                 return answer("command.undrained", "jobs are claimed from the pool again.")
             case commands.Upgrade(release=release):
                 return self._upgrade(answer, release)
+            case commands.Certificate(pem=pem):
+                return self._certificate(answer, pem.encode())
             case _:
                 raise TypeError(f"nothing is written down for {type(request).__name__}")
+
+    def _certificate(self, answer: Callable[..., Answer], pem: bytes) -> Answer:
+        try:
+            taken = self._renewal.take(pem, self._clock.now_ms(), self._clock.wall_ms())
+        except IdentityError as error:
+            return answer(error.code, error.detail, failed=True)
+        except OSError as error:
+            return answer("command.no-certificate", f"it can't be laid down: {error.strerror}.", failed=True)
+        until = taken.until if taken else ""
+        return answer("command.certified", "the next connection uses it.", {"until": until})
 
     def _bundle(self, answer: Callable[..., Answer], packed: bytes) -> Answer:
         mark = hashlib.sha256(packed).hexdigest()

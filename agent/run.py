@@ -124,14 +124,11 @@ class Agent:
         self._stopping = threading.Event()
         self._alive = False
         self._fatal: BaseException | None = None
-        self._why_down = ""
+        self._why_down, self._refused_for = "", 0
         self.trouble: StoreError | None = None
 
     def _first_bench(self) -> Devices:
-        """Return the hardware of the admin's settings, never first that of the file: it may be what kills us.
-
-        Raises ConfigError when not even the file's can be opened.
-        """
+        """Return the bench of the admin's settings, not first the file's: that may kill us. Raises ConfigError."""
         try:
             devices = open_bench(self.admin.settings, self._inbox.put)
         except ConfigError as error:
@@ -224,7 +221,9 @@ class Agent:
                     retained=retained, delivery=delivery, at_ms=self.clock.now_ms(),
                 )
             case ("refused", _, _, int() as reason):
-                LOG.warning("the broker refuses a fact (reason 0x%02X); it is sent again later", reason)
+                if reason != self._refused_for:
+                    LOG.warning("the broker refuses a fact (reason 0x%02X); it is sent again later", reason)
+                self._refused_for = reason
             case HungUp(caller=caller):
                 self.devices.take_back(caller)
             case ("up", *_):
@@ -368,7 +367,7 @@ class Agent:
                         for one in self.state.parcels],
             "pages": [{"mark": one.mark, "role": one.role, "job": one.job, "state": one.state}
                       for one in self.state.prints],
-            "store": self.store.counts(), **self.chores.status(),
+            "store": self.store.counts(), "refused": self.store.refused(), **self.chores.status(),
         }
 
 

@@ -143,7 +143,7 @@ class SafeStation:
             "station": self._settings.station.id, "site": self._settings.station.site, "boot": self.store.boot,
             "link": "up" if self.link.up else "down", "why_down": "" if self.link.up else self._why_down,
             "view": msgspec.to_builtins(VIEW), "live_g": None, "measures": False, "broken": [broken], "parcels": [],
-            "pages": [], "store": self.store.counts(),
+            "pages": [], "store": self.store.counts(), "refused": self.store.refused(),
         }
 
     def _ignore(self, event: Event) -> None:

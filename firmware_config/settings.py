@@ -10,15 +10,13 @@ import re
 import tomllib
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
 
 from firmware_config.scale import ScaleSettings
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z")]
 Pin = Annotated[int, Meta(ge=0, le=27)]
@@ -153,6 +151,11 @@ class Settings(Section, frozen=True, kw_only=True):
     scanner: tuple[Scanner, ...] = ()
     printer: tuple[Printer, ...] = ()
     signals: Signals = Signals()
+
+    @property
+    def renewed_cert_file(self) -> Path:
+        """Where a certificate lies that was renewed over the link; it goes before the broker's `cert_file`."""
+        return Path(self.directory) / "tls" / "station.pem"
 
 
 @dataclass(frozen=True, slots=True)

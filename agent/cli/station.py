@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,9 @@ def status(socket_path: Path, as_json: bool) -> None:
         click.echo(f"parcel {parcel['parcel']}: {parcel['state']} {', '.join(parcel['reasons'])}".rstrip())
     for page in answer["pages"]:
         click.echo(f"page {page['mark']}: {page['role']} of {page['job']} {page['state']}")
+    for one in answer.get("refused", ()):
+        at = datetime.fromtimestamp(one["wall_ms"] / 1000, UTC)
+        click.echo(f"refused: {one['topic']}: {one['code']}, {one['count']} times, last {at:%Y-%m-%d %H:%M} UTC")
     click.echo("store: " + ", ".join(f"{count} {name}" for name, count in answer["store"].items()))
 
 

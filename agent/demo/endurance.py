@@ -11,10 +11,12 @@ import json
 import os
 import random
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent.bench.bench import HandsError
 from agent.demo import shift
 from agent.demo.packer import StuckError
 from agent.demo.shift import ANVIL, LAMP, MUG, SITE, STATION, TEA, Demo, box, plain
@@ -27,8 +29,9 @@ if TYPE_CHECKING:
 PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 2**20
 ROLL_MM = 30_480
 BOXES_A_ROLL = 100
-PATIENCE_S = 120.0
+PATIENCE_S = 60.0
 FOREVER = 2**33
+STUCK_MOST = 20
 COLUMNS = ("at_s", "box", "fault", "life", "rss_mb", "children_mb", "handles", "threads", "database_kb", "outbox",
            "dead_letters")
 
@@ -66,7 +69,7 @@ class Endurance:
 
 
 def endure(demo: Demo, boxes: int, seed: int, samples: Path) -> Endurance:
-    """Pack so many boxes. A packer who waits in vain writes it into `stuck` and ends the run."""
+    """Pack so many boxes. A packer who waits in vain notes it in `stuck`, the OMS takes the job back."""
     run = Endurance(demo, random.Random(seed), max(1, boxes // 10))
     run.key, public = make_key()
     (demo.root / "config-keys").mkdir()
@@ -81,17 +84,35 @@ def endure(demo: Demo, boxes: int, seed: int, samples: Path) -> Endurance:
             name = run.chance.choice(list(FAULTS)) if run.chance.random() < 1 / 3 else ""
             if name == "kill -9" and run.number > run.killing_until:
                 name = ""
+            first = run.number + 1
             try:
                 FAULTS[name](run) if name else plain(demo, run.order([MUG]), "packed")
             except StuckError as error:
                 run.stuck.append(f"box {run.number}, {name or 'no fault'}: {error}")
-                break
+                if len(run.stuck) > STUCK_MOST or not _cleared(run, first):
+                    break
             if run.number >= next_roll:
                 demo.packer.hands.do("roll", mm=ROLL_MM)
                 next_roll += BOXES_A_ROLL
             lines.writerow([round(time.monotonic() - began_s, 1), run.number, name, run.life, *_held(demo)])
             file.flush()
     return run
+
+
+def _cleared(run: Endurance, first: int) -> bool:
+    """Take everything off the bench and the jobs from this one on back; return whether the station is ready again."""
+    packer = run.demo.packer
+    with suppress(HandsError):
+        packer.hands.do("lift")
+    with suppress(HandsError):
+        packer.hands.do("cover", open=False)
+    for number in range(first, run.number + 1):
+        run.demo.oms.cancel(f"J-{number:04d}", 1)
+    try:
+        packer.wait_sentence("Put ")
+    except StuckError:
+        return False
+    return True
 
 
 def _held(demo: Demo) -> list[float]:

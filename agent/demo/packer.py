@@ -130,7 +130,7 @@ class Packer:
         self.hands.do("stick", page=label, box=box, x_mm=size.length_mm / 4, rotation_deg=-7.0)
 
     def finish(self) -> None:
-        """Wait for the green lamp, and take the box; lift it and put it back when the screen takes its label for loose."""
+        """Wait for the green lamp, and take the box; put it down once more when its label is taken for a loose one."""
         box = str(self.hands.do("look-around")["on_platform"])
         while self.wait_sentence("Done.", "A label lies beside").startswith("A label"):
             self.lift()

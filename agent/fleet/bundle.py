@@ -51,6 +51,7 @@ def status_shown(status: Mapping[str, Any]) -> dict[str, Any]:
     shown = {key: status[key] for key in STATUS if key in status}
     shown["broken"] = [{"device": one["device"], "code": one["code"]} for one in status.get("broken", ())]
     shown["code"] = status.get("view", {}).get("code", "")
+    shown["refused"] = [{"code": one["code"], "count": one["count"]} for one in status.get("refused", ())]
     states = [one["state"] for one in status.get("parcels", ())]
     shown["parcels"] = {state: states.count(state) for state in sorted(set(states))}
     return shown

@@ -73,13 +73,20 @@ class Upgrade(Request, frozen=True, kw_only=True):
     release: Annotated[str, Meta(max_length=96, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.tar\Z")]
 
 
+class Certificate(Request, frozen=True, kw_only=True):
+    """Take the next certificate (PEM) of the key that this station has; the next connection uses it."""
+
+    pem: Annotated[str, Meta(min_length=100, max_length=8_192)]
+
+
 NAMES: dict[str, type[Request]] = {
     "identify": Identify, "print-test": PrintTest, "reprint": Reprint, "status": Status, "bundle": Bundle,
     "reload": Reload, "drain": Drain, "upgrade": Upgrade,
+    "certificate": Certificate,
 }
 
 # What a station does that did not come up well and has opened none of its devices.
-IN_SAFE_MODE = ("status", "bundle", "reload", "upgrade")
+IN_SAFE_MODE = ("status", "bundle", "reload", "upgrade", "certificate")
 
 
 class Answer(Struct, frozen=True, omit_defaults=True):

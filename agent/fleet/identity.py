@@ -7,6 +7,7 @@ and client id. The private key of a station never leaves it, the authority's nev
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import ipaddress
 import re
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cryptography.x509 import Certificate, CertificateBuilder, KeyUsage, Name
+    from cryptography.x509 import Certificate, CertificateBuilder, CertificateSigningRequest, KeyUsage, Name
     from cryptography.x509.general_name import GeneralName
 
 YEARS_AUTHORITY = 20
@@ -34,18 +35,27 @@ class IdentityError(Exception):
 
 def request(name: str) -> tuple[bytes, bytes]:
     """Return a new private key and the request (CSR) for a certificate of `name`, both PEM. Raises IdentityError."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import NameOID
 
-    _check(name)
+    check_name(name)
     key = ec.generate_private_key(ec.SECP256R1())
-    asked = x509.CertificateSigningRequestBuilder().subject_name(
-        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])).sign(key, hashes.SHA256())
     private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
                                 serialization.NoEncryption())
-    return private, asked.public_bytes(serialization.Encoding.PEM)
+    return private, request_again(name, private)
+
+
+def request_again(name: str, private: bytes) -> bytes:
+    """Return a request (PEM) for the next certificate of a key (PEM) that is there. Raises IdentityError."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+
+    try:
+        key = serialization.load_pem_private_key(private, None)
+    except (ValueError, TypeError) as error:
+        raise IdentityError("identity.unreadable", f"the key is no PEM file: {error}.") from error
+    asked = x509.CertificateSigningRequestBuilder().subject_name(_named(name)).sign(key, hashes.SHA256())  # type: ignore[arg-type]  # EC
+    return asked.public_bytes(serialization.Encoding.PEM)
 
 
 def authority(now: dt.datetime) -> tuple[bytes, bytes]:
@@ -78,17 +88,16 @@ def issue(
     """
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+    from cryptography.x509.oid import ExtendedKeyUsageOID
 
-    _check(name, reserved=reserved)
+    check_name(name, reserved=reserved)
     try:
         csr = x509.load_pem_x509_csr(asked)
         key = serialization.load_pem_private_key(authority_key, None)
         issuer = x509.load_pem_x509_certificate(authority_certificate)
     except (ValueError, TypeError) as error:
         raise IdentityError("identity.unreadable", f"it is no PEM file of the right kind: {error}.") from error
-    names = csr.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    if not csr.is_signature_valid or [one.value for one in names] != [name]:
+    if not csr.is_signature_valid or _names(csr) != [name]:
         raise IdentityError("identity.other-name", f"the request is not one of {name} for itself.")
     purpose = ExtendedKeyUsageOID.SERVER_AUTH if addresses else ExtendedKeyUsageOID.CLIENT_AUTH
     builder = (
@@ -123,6 +132,68 @@ def revoked(
     return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)  # type: ignore[arg-type]  # EC
 
 
+def names_of(asked: bytes) -> str:
+    """Return the name that a request (PEM) is for. Raises IdentityError when it is none, or not signed by its key."""
+    from cryptography import x509
+
+    try:
+        csr = x509.load_pem_x509_csr(asked)
+    except ValueError as error:
+        raise IdentityError("identity.unreadable", f"it is no request: {error}.") from error
+    names = _names(csr)
+    if not csr.is_signature_valid or len(names) != 1:
+        raise IdentityError("identity.other-name", "the request does not speak for itself under one name.")
+    return str(names[0])
+
+
+def serial(pem: bytes) -> str:
+    """Return the serial number of a certificate (PEM) in hexadecimal digits. Raises IdentityError."""
+    from cryptography import x509
+
+    try:
+        return f"{x509.load_pem_x509_certificate(pem).serial_number:x}"
+    except ValueError as error:
+        raise IdentityError("identity.unreadable", f"it is no certificate: {error}.") from error
+
+
+def fingerprint(pem: bytes) -> str:
+    """Return the SHA-256 of the public key in a request or certificate (PEM), for two people to compare."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    load = x509.load_pem_x509_csr if b"REQUEST" in pem else x509.load_pem_x509_certificate
+    try:
+        key = load(pem).public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    except ValueError as error:
+        raise IdentityError("identity.unreadable", f"it is neither request nor certificate: {error}.") from error
+    digits = hashlib.sha256(key).hexdigest()
+    return ":".join(digits[place:place + 4] for place in range(0, 32, 4))
+
+
+def fits(certificate: bytes, private: bytes, authority_certificate: bytes) -> str:
+    """Return the name in a station's certificate that belongs to its key and its authority, all PEM.
+
+    Raises IdentityError when one of the three does not belong to the others.
+    """
+    from cryptography import x509
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives import serialization
+
+    try:
+        found = x509.load_pem_x509_certificate(certificate)
+        issuer = x509.load_pem_x509_certificate(authority_certificate)
+        key = serialization.load_pem_private_key(private, None)
+    except (ValueError, TypeError) as error:
+        raise IdentityError("identity.unreadable", f"it is no PEM file of the right kind: {error}.") from error
+    if found.public_key() != key.public_key():
+        raise IdentityError("identity.other-key", "the certificate is of another key than the one that lies here.")
+    try:
+        found.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature) as error:
+        raise IdentityError("identity.other-authority", "the certificate was signed by another authority.") from error
+    return str(_names(found)[0])
+
+
 def days_left(certificate: bytes, now: dt.datetime) -> float:
     """Return for how many days a certificate holds on; it is time for a new one at a third of its life."""
     from cryptography import x509
@@ -131,11 +202,18 @@ def days_left(certificate: bytes, now: dt.datetime) -> float:
     return (found.not_valid_after_utc - now).total_seconds() / 86_400
 
 
-def _check(name: str, *, reserved: bool = True) -> None:
+def check_name(name: str, *, reserved: bool = True) -> None:
+    """Raise IdentityError for a name that is no level of a topic, or, unless `reserved`, has rights of its own."""
     if not _NAME.match(name):
         raise IdentityError("identity.name", f"{name[:70]!r} is no name: letters, digits, . _ - (64 at most).")
     if not reserved and name in RESERVED:
         raise IdentityError("identity.reserved", f"{name} has other rights at the broker; no station is called so.")
+
+
+def _names(found: CertificateSigningRequest | Certificate) -> list[object]:
+    from cryptography.x509.oid import NameOID
+
+    return [one.value for one in found.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
 
 
 def _named(name: str) -> Name:

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from agent.fleet.layers import fingerprint
+from agent.fleet.renewal import Certificate
 from agent.fleet.trial import Fault, Phase, Refused, Standing, revisions, wanted
 
 if TYPE_CHECKING:
@@ -33,9 +34,11 @@ class Reported(Struct, frozen=True, omit_defaults=True):
     keys: tuple[str, ...]
     since: str
     agent: str
+    certificate: Certificate | None = None
 
 
-def reported(standing: Standing, order: tuple[str, ...], *, keys: Iterable[str], agent: str, since: str) -> bytes:
+def reported(standing: Standing, order: tuple[str, ...], *, keys: Iterable[str], agent: str, since: str,
+             certificate: Certificate | None = None) -> bytes:
     """Return the payload of `cfg/reported`."""
     trusted = tuple(sorted(keys))
     phase = "off" if not trusted and not standing.layers else standing.phase
@@ -44,6 +47,7 @@ def reported(standing: Standing, order: tuple[str, ...], *, keys: Iterable[str],
         candidate={scope: layer.candidate for scope, layer in standing.layers.items() if layer.candidate},
         hash=fingerprint(wanted(standing, order))[:16], good=fingerprint(standing.good)[:16], errors=standing.faults,
         refused=standing.refused, cleared=standing.cleared, keys=trusted, since=since, agent=agent,
+        certificate=certificate,
     ))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 from dataclasses import dataclass
@@ -43,6 +44,7 @@ class Access:
     username: str = ""
     password_file: Path | None = None
     keepalive_s: int = 30
+    renewed_file: Path | None = None
 
     @property
     def tls(self) -> bool:
@@ -75,12 +77,20 @@ class Access:
             context = ssl.create_default_context(cafile=self.ca_file)
             context.minimum_version = ssl.TLSVersion.TLSv1_3
             if self.cert_file is not None:
-                context.load_cert_chain(self.cert_file, self.key_file)
+                self._load_chain(context, self.cert_file)
         except (OSError, ssl.SSLError) as error:
             files = ", ".join(str(file) for file in (self.ca_file, self.cert_file, self.key_file) if file)
             raise LinkError("link.files", f"{files}: {error}.",
                             "Put CA, certificate and key there, readable by the service user.") from error
         return context
+
+    def _load_chain(self, context: ssl.SSLContext, cert_file: Path) -> None:
+        """Load the renewed certificate, if it belongs to the key; else the one of the settings."""
+        if self.renewed_file is not None and self.renewed_file.exists():
+            with contextlib.suppress(ssl.SSLError):
+                context.load_cert_chain(self.renewed_file, self.key_file)
+                return
+        context.load_cert_chain(cert_file, self.key_file)
 
 
 def access_of(settings: Settings) -> Access:
@@ -89,7 +99,7 @@ def access_of(settings: Settings) -> Access:
         return Path(name) if name else None
     broker = settings.broker
     return Access(broker.url, settings.station.id, file(broker.ca_file), file(broker.cert_file), file(broker.key_file),
-                  broker.username, file(broker.password_file), broker.keepalive_s)
+                  broker.username, file(broker.password_file), broker.keepalive_s, settings.renewed_cert_file)
 
 
 def unreachable(access: Access, error: OSError) -> LinkError:

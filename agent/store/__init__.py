@@ -178,6 +178,12 @@ class Store:
             "DELETE FROM dead_letters WHERE rowid IN (SELECT rowid FROM dead_letters ORDER BY rowid DESC"
             " LIMIT -1 OFFSET ?)", (DEAD_LETTERS,))
 
+    def refused(self, limit: int = 10) -> list[dict[str, object]]:
+        """Return the messages that were refused last: code, topic, how often, and when the last time (Unix ms)."""
+        rows = self._db.execute("SELECT code, topic, count, wall_ms FROM dead_letters ORDER BY wall_ms DESC LIMIT ?",
+                                (limit,)).fetchall()
+        return [dict(zip(("code", "topic", "count", "wall_ms"), row, strict=True)) for row in rows]
+
     def _buried_before(self, name: str) -> bool:
         row = self._db.execute("SELECT count FROM dead_letters WHERE sha256=?", (name,)).fetchone()
         return row is not None and row[0] > 1
