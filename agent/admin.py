@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from agent.clock import Clock
-    from agent.fleet.renewal import Certificate
+    from agent.fleet.renewal import OwnCertificate
     from agent.link import Link
     from agent.station.state import State
     from agent.store import Store
@@ -66,7 +66,7 @@ class Admin:
         self._to_do: list[tuple[str, Request]] = []
         self._answers: list[tuple[str, bytes]] = []
         self._keys = trusted_keys(Path(local.fleet.keys))
-        self._said: tuple[Standing, Certificate | None] | None = None
+        self._said: tuple[Standing, OwnCertificate | None] | None = None
         self._renewal = Renewal(local)
         self._heard = self._oms_there = self._reloaded = False
         self._safe = safe
@@ -289,7 +289,7 @@ class Admin:
         return reported.reported(standing, self._order, keys=self._keys, agent=__version__,
                                  since=rfc3339(standing.since_ms), certificate=self._certificate())
 
-    def _certificate(self) -> Certificate | None:
+    def _certificate(self) -> OwnCertificate | None:
         return self._renewal.said(self._clock.now_ms(), self._clock.wall_ms())
 
     def _tell_log(self) -> None:

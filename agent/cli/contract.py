@@ -13,9 +13,10 @@ import click
 @click.option("--json", "_as_json", is_flag=True, help="The document is JSON in any case.")
 def contract(message: str | None, as_list: bool, _as_json: bool) -> None:
     """Print the MQTT contract: AsyncAPI 3.0 with JSON Schemas made from the code that reads and writes the bytes."""
+    from agent.fleet.contract import INSIDE, channels
     from agent.messages.contract import asyncapi
 
-    document = asyncapi()
+    document = asyncapi(channels(), INSIDE)
     if as_list:
         for name, operation in document["operations"].items():
             click.echo(f"{operation['action']:8s} {document['channels'][name]['address']:42s} {operation['summary']}")

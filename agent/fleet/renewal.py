@@ -29,7 +29,7 @@ ASKS_AFTER = 2 / 3
 LOOK_MS = 3_600_000
 
 
-class Certificate(Struct, frozen=True, omit_defaults=True):
+class OwnCertificate(Struct, frozen=True, omit_defaults=True):
     """What a station says of its certificate: its last moment, and the request (PEM) for the next while it is time."""
 
     until: str
@@ -63,10 +63,10 @@ class Renewal:
         names = (broker.cert_file, broker.key_file, broker.ca_file)
         self._files = (Path(names[0]), Path(names[1]), Path(names[2])) if broker.cert_file else None
         self._renewed = settings.renewed_cert_file
-        self._said: Certificate | None = None
+        self._said: OwnCertificate | None = None
         self._next_look_ms = 0
 
-    def said(self, now_ms: int, wall_ms: int) -> Certificate | None:
+    def said(self, now_ms: int, wall_ms: int) -> OwnCertificate | None:
         """Return what there is to say now; None without a certificate, or with one that can't be read."""
         if self._files is not None and now_ms >= self._next_look_ms:
             self._next_look_ms = now_ms + LOOK_MS
@@ -76,7 +76,7 @@ class Renewal:
                 self._said = None  # the link tells of files that can't be read
         return self._said
 
-    def _look(self, cert_file: Path, key_file: Path, _: Path, now: dt.datetime) -> Certificate:
+    def _look(self, cert_file: Path, key_file: Path, _: Path, now: dt.datetime) -> OwnCertificate:
         first, last = validity(cert_file.read_bytes())
         if self._renewed.exists():
             newer = validity(self._renewed.read_bytes())
@@ -86,9 +86,9 @@ class Renewal:
                 self._renewed.unlink()  # a technician laid down one that holds longer
         due = now > first + ASKS_AFTER * (last - first)
         asks = request_again(self._name, key_file.read_bytes()).decode() if due else ""
-        return Certificate(until=f"{last:%Y-%m-%dT%H:%M:%SZ}", asks=asks)
+        return OwnCertificate(until=f"{last:%Y-%m-%dT%H:%M:%SZ}", asks=asks)
 
-    def take(self, pem: bytes, now_ms: int, wall_ms: int) -> Certificate | None:
+    def take(self, pem: bytes, now_ms: int, wall_ms: int) -> OwnCertificate | None:
         """Lay down the next certificate; the next connection takes it. Return what `said` says then.
 
         Raises IdentityError when it is not one of this station's key from its authority, or ends sooner; OSError.

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from agent.fleet.layers import fingerprint
-from agent.fleet.renewal import Certificate
+from agent.fleet.renewal import OwnCertificate
 from agent.fleet.trial import Fault, Phase, Refused, Standing, revisions, wanted
 
 if TYPE_CHECKING:
@@ -34,11 +34,11 @@ class Reported(Struct, frozen=True, omit_defaults=True):
     keys: tuple[str, ...]
     since: str
     agent: str
-    certificate: Certificate | None = None
+    certificate: OwnCertificate | None = None
 
 
 def reported(standing: Standing, order: tuple[str, ...], *, keys: Iterable[str], agent: str, since: str,
-             certificate: Certificate | None = None) -> bytes:
+             certificate: OwnCertificate | None = None) -> bytes:
     """Return the payload of `cfg/reported`."""
     trusted = tuple(sorted(keys))
     phase = "off" if not trusted and not standing.layers else standing.phase

@@ -13,6 +13,8 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 from firmware_config.settings import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -25,6 +27,14 @@ PREFIX = b"pack-cfg-v1\0"
 MAX_BYTES = 65_536
 _HALF = re.compile("[\ud800-\udfff]")
 _KEY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+
+
+class Signed(Struct, frozen=True):
+    """A pushed layer: `p` is the base64 of the layer's bytes, `sig` that of the signature over them by key `kid`."""
+
+    kid: str
+    p: str
+    sig: str
 
 
 def trusted_keys(folder: Path) -> dict[str, bytes]:

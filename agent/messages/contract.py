@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from agent.messages import examples, outbound, payloads, topics
 from agent.station.facts import FACTS
 from agent.station.values import Job
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # Leaf of the topic -> type and one line for the reader. (The station receives these.)
 RECEIVED: dict[str, tuple[type[msgspec.Struct], str]] = {
@@ -29,10 +32,23 @@ SENT: dict[str, tuple[type[msgspec.Struct], str, int, bool]] = {
     "tel": (outbound.Telemetry, "How the station is, once a minute.", 0, False),
 }
 _REF = "#/components/schemas/{name}"
+_ADMINS_REF = "#/components/schemas/Fleet{name}"
 
 
-def asyncapi() -> dict[str, Any]:
-    """Return the whole contract as an AsyncAPI 3.0 document."""
+class Channel(NamedTuple):
+    """One topic of the fleet's admin: `action` is the station's, `send` or `receive`."""
+
+    name: str
+    address: str
+    action: str
+    kind: type[msgspec.Struct]
+    words: str
+    example: object
+    retain: bool = False
+
+
+def asyncapi(admins: Iterable[Channel] = (), also: Iterable[type[msgspec.Struct]] = ()) -> dict[str, Any]:
+    """Return the whole contract as an AsyncAPI 3.0 document; `also` are types inside the admin's messages."""
     types = [kind for kind, _ in RECEIVED.values()] + [kind for kind, *_ in SENT.values()] + [outbound.At, *FACTS]
     _, made = msgspec.json.schema_components(types, ref_template=_REF)
     schemas = _portable(made)
@@ -52,6 +68,12 @@ def asyncapi() -> dict[str, Any]:
         words = (fact.__doc__ or "").splitlines()[0]
         _add(document, f"evt/{fact.kind}", "send", _REF.format(name=f"{fact.__name__}Event"), words,
              msgspec.json.decode(fact_example(fact)))
+    admins = tuple(admins)
+    _, made = msgspec.json.schema_components([*(one.kind for one in admins), *also], ref_template=_ADMINS_REF)
+    schemas.update({f"Fleet{name}": schema for name, schema in _portable(made).items()})
+    for one in admins:
+        _put(document, (one.name, one.address), one.action, _ADMINS_REF.format(name=one.kind.__name__), one.words,
+             one.example, retain=one.retain)
     return document
 
 
@@ -82,10 +104,18 @@ def _add(
     document: dict[str, Any], leaf: str, action: str, ref: str, words: str, example: object, *, qos: int = 1,
     retain: bool = False,
 ) -> None:
-    name = leaf.replace("/", "-")
-    address = address_of(leaf)
+    _put(document, (leaf.replace("/", "-"), address_of(leaf)), action, ref, words, example, qos=qos, retain=retain)
+
+
+def _put(
+    document: dict[str, Any], place: tuple[str, str], action: str, ref: str, words: str, example: object, *,
+    qos: int = 1, retain: bool = False,
+) -> None:
+    """Put one message into the document; `place` is its name and its topic."""
+    name, address = place
     parameters = {key: {"description": text} for key, text in
-                  (("station", "The station's id."), ("site", "The site's id.")) if f"{{{key}}}" in address}
+                  (("station", "The station's id."), ("site", "The site's id."), ("name", "The command."))
+                  if f"{{{key}}}" in address}
     document["components"]["messages"][name] = {
         "name": name, "summary": words, "payload": {"$ref": ref}, "examples": [{"payload": example}],
     }
