@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from agent import __version__, messages
 from agent.admin import Admin, is_admins
-from agent.advice import Advice
+from agent.adviser import REQUESTS, Adviser
 from agent.chores import RECEIPTS_WAIT_S, Chores, can_wait
 from agent.clock import wall_is_trusted
 from agent.devices import Lamps
@@ -26,28 +26,26 @@ from agent.local import HungUp, LocalSocket, Request
 from agent.service import Pulse, tell_systemd
 from agent.station import rolls
 from agent.station.events import (
-    Acknowledge,
     AgentStarted,
     ButtonPressed,
     CopyWanted,
     Delivery,
     DeviceRecovered,
-    Effect,
     Event,
     LinkChanged,
-    SendPage,
-    Synchronize,
     TimePassed,
 )
 from agent.station.machine import step
+from agent.station.records import Acknowledge, Effect, SendPage, Synchronize
 from agent.station.state import State
-from agent.station.values import Job
 from agent.station.view import look, view
 from agent.store import Store, StoreError
+from agent.trace import brief
 from agent.wiring import clock_of, open_bench
 from firmware_config.settings import ConfigError
 
 if TYPE_CHECKING:
+    from agent.advice import Advice
     from agent.clock import Clock
     from agent.station.view import View
     from agent.wiring import Devices
@@ -75,7 +73,7 @@ def turn(
             state, records, wanted = step(state, advice.about(known, state) if advice else known, config)
             store.apply(records, at_ms=state.now_ms, wall_ms=wall_ms, time_ok=state.time_ok)
             if advice:
-                store.save_beliefs(advice.learn(records))
+                store.shelf.learn(advice.learn(records))
             effects += wanted
         if lasting(state) != lasting(before):
             store.save_state(msgspec.json.encode(lasting(state)))
@@ -102,7 +100,7 @@ class Agent:
             LOG.warning("%s", mended)
         self.chores = Chores(self.store, directory, settings)
         self.clock: Clock = clock_of(settings)
-        self.advice = Advice(self.store.beliefs())
+        self.adviser = Adviser(self.store, settings)
         blob = self.store.load_state()
         self.state = DECODER.decode(blob) if blob else State()
         self._retry: list[Event] = [
@@ -115,6 +113,7 @@ class Agent:
         self.files = PaperFiles(directory / FILES, settings.keep.file_hosts, self._inbox.put, now_ms=self.clock.now_ms)
         for job in self.store.open_jobs():
             self.files.want(job.job, job.rev, job.papers)
+        self.adviser.begin(self.devices.cartons)
         self.local = LocalSocket(Path(settings.socket), self._inbox.put)
         self._pulse = Pulse(Starts(directory))
         self._shown: View | None = None
@@ -244,7 +243,7 @@ class Agent:
         self._committed_s = time.monotonic()
         try:
             self.state, effects = turn(self.store, self.state, events, self.settings, wall_ms=self.clock.wall_ms(),
-                                       advice=self.advice)
+                                       advice=self.adviser.advice)
         except StoreError as error:
             if self.trouble is None:
                 LOG.warning("%s: %s %s", error.code, error.detail, error.hint)
@@ -257,6 +256,7 @@ class Agent:
         self.trouble, self._retry = None, []
         for event in events:
             self.files.notice(event)
+            self.adviser.notice(event, self.devices.cartons)
             if not isinstance(event, TimePassed):
                 LOG.info("%s", brief(event))
         for effect in effects:
@@ -351,7 +351,16 @@ class Agent:
                 return {"error": "print.no-label: this parcel has no label that could be printed again; "
                                  "`packbench status` lists the parcels that have not ended."}
             return {"parcel": parcel.id, "state": "the label is printed again, marked as a copy; the first is void"}
-        return {"error": f"no request {request.ask!r}; there are view, status, press, print-again, borrow, config."}
+        if request.ask in REQUESTS:
+            return self._keep(request)
+        known = "view, status, press, print-again, borrow, config, catalogue, forget-weight"
+        return {"error": f"no request {request.ask!r}; there are {known}."}
+
+    def _keep(self, request: Request) -> dict[str, object]:
+        try:
+            return self.adviser.answer(request, self.devices.cartons)
+        except StoreError as error:
+            return {"error": f"{error.code}: {error.detail} {error.hint}"}
 
     def status(self) -> dict[str, object]:
         """Return what the station is and does, for people and machines."""
@@ -378,21 +387,3 @@ def birth(settings: Settings) -> messages.Presence:
         (*(f"scale:{one.driver}" for one in settings.scale),
          *(f"camera:{'+'.join(one.role)}" for one in settings.camera)),
     )
-
-
-def brief(thing: Event | Effect) -> str:
-    """Return one line of the trace: the name, and every field that is set, cut to a readable length."""
-    left_out = ("at_ms", "delivery", "jobs", "prints", "known")
-    fields = {name: value for name in thing.__struct_fields__ if name not in left_out
-              and (value := getattr(thing, name)) not in ("", (), None)}
-    words = " ".join(f"{name}={_short(value)}" for name, value in fields.items())
-    return f"{type(thing).__name__} {words}".strip()
-
-
-def _short(value: object) -> str:
-    if isinstance(value, Job):
-        return f"{value.job}/{value.rev}"
-    if isinstance(value, bytes):
-        return f"<{len(value)} bytes>"
-    text = str(msgspec.to_builtins(value))
-    return text if len(text) <= 160 else text[:157] + "..."

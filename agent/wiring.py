@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from agent.cartons import CartonBook
+from agent.cartons import Cartons
 from agent.clock import Clock
 from agent.devices import DeviceError
 from agent.devices.bench_frames import BenchFacts, facts_of
-from agent.printing import open_printer, rasters
+from agent.printing import open_printer
+from agent.rasters import rasters_of
 from agent.scale import Instrument, LoadCell, open_weighing
 from agent.scale_worker import ScaleWorker
 from agent.station.events import ButtonPressed, DeviceFailed
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from agent.devices import Camera, Lamps, Signals
     from agent.devices.scanner import SerialScanner, WedgeScanner
     from agent.station.events import Event
-    from agent.station.values import Print, Role
+    from agent.station.values import Job, Print, Role, Suggestion
     from agent.station.view import Look
     from agent.store import Store
     from firmware_config.settings import Camera as CameraSettings
@@ -43,6 +44,10 @@ if TYPE_CHECKING:
 
 class Devices:
     """All hardware of the station, each piece behind its worker."""
+# So long a slip waits for the carton that it tells; its job came a moment before.
+SUGGESTION_S = 1.0
+
+
 
     def __init__(self, settings: Settings, clock: Clock, post: Callable[[Event], None]) -> None:
         self._settings, self.clock, self._post = settings, clock, post
@@ -56,7 +61,8 @@ class Devices:
         ]
         self._printers = {
             name: PrinterWorker(name, clock, post, partial(open_printer, one, settings, clock),
-                                partial(rasters, one, CartonBook(Path(settings.directory) / "catalogue.json")),
+        self.cartons = Cartons(settings.packing, post, clock.now_ms)
+                                partial(rasters_of, one, self.suggested),
                                 one.media, Path(settings.directory) / f"roll-{name}.json")
             for name, one in zip(printers(settings), settings.printer, strict=False)
         }
@@ -109,7 +115,7 @@ class Devices:
                 self._signals = self._open_signals()
             except DeviceError as error:
                 self._post(DeviceFailed(at_ms=self.clock.now_ms(), device="signals", code=error.code, hint=error.hint))
-        for worker in self.workers:
+        for worker in (*self.workers, self.cartons):
             if not worker.is_alive():
                 worker.start()
 
@@ -117,6 +123,7 @@ class Devices:
         """Stop all workers, within a second."""
         _stop(self.workers)
         if self._signals is not None:
+        self.cartons.stop()
             self._signals.close()
 
     def follow(self, old: Devices) -> tuple[str, ...]:
@@ -127,6 +134,8 @@ class Devices:
         now, before = self._settings, old._settings
         if now.scale == before.scale:
             self._scales = old._scales
+        self.cartons = old.cartons
+        self.cartons.settings = now.packing
         if now.camera == before.camera:
             self._cameras = old._cameras
         if now.scanner == before.scanner:
@@ -165,6 +174,10 @@ class Devices:
 
     def print_test(self, role: Role) -> str:
         """Print a test page on the printer for a role; return the printer's name, empty where there is none."""
+    def suggested(self, job: Job) -> Suggestion | None:
+        """Return what is suggested for a job; asked by a printer's thread, which may wait for it."""
+        return self.cartons.of(job, SUGGESTION_S)
+
         from agent.devices.test_page import TestPage
 
         name = printer_of(self._settings, role)

@@ -125,6 +125,18 @@ class Printer(Section, frozen=True, kw_only=True):
 
 
 class Signals(Section, frozen=True, kw_only=True):
+class Packing(Section, frozen=True, kw_only=True):
+    """`[packing]`: how cartons are suggested, and how often the weight may stop a right parcel."""
+
+    support: Annotated[float, Meta(ge=0, le=1)] = 0.75
+    max_fill: Annotated[float, Meta(ge=0.05, le=1)] = 0.9
+    clearance_mm: Annotated[int, Meta(ge=0, le=50)] = 2
+    fragile_mm: Annotated[int, Meta(ge=0, le=50)] = 0
+    objective: Literal["cost", "parcels", "volume"] = "cost"
+    budget_ms: Annotated[float, Meta(ge=5, le=5_000)] = 50.0
+    false_stops_per_1000: Annotated[float, Meta(ge=0.1, le=100)] = 1.5
+
+
     """`[signals]`: lamps, buzzer and button on GPIO lines (BCM numbers)."""
 
     driver: Literal["bench", "gpio", "off"] = "off"
@@ -152,6 +164,7 @@ class Settings(Section, frozen=True, kw_only=True):
     printer: tuple[Printer, ...] = ()
     signals: Signals = Signals()
 
+    packing: Packing = Packing()
     @property
     def renewed_cert_file(self) -> Path:
         """Where a certificate lies that was renewed over the link; it goes before the broker's `cert_file`."""

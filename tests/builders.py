@@ -9,30 +9,35 @@ import msgspec
 from msgspec.structs import replace
 
 from agent.station.events import (
-    Acknowledge,
     AgentStarted,
-    BuryMessage,
     ButtonPressed,
+    CartonSuggested,
     CodesSeen,
     DecisionMade,
     Delivery,
-    DropFacts,
     JobAssigned,
     JobCancelled,
     LabelArrived,
-    SaveJob,
-    SavePapers,
-    SaveParcel,
-    SavePrint,
-    SendPage,
-    Synchronize,
-    Tell,
     WeightStable,
 )
 from agent.station.items import plus
 from agent.station.machine import step
+from agent.station.records import (
+    Acknowledge,
+    BuryMessage,
+    DropFacts,
+    SaveCatalogue,
+    SaveJob,
+    SavePapers,
+    SaveParcel,
+    SavePrint,
+    SaveSuggestion,
+    SendPage,
+    Synchronize,
+    Tell,
+)
 from agent.station.state import State, sha256_hex
-from agent.station.values import Job, KnownJob, Parcel, Print, Verdict, Weight
+from agent.station.values import Job, KnownJob, Parcel, Print, SuggestedCarton, Suggestion, Verdict, Weight
 from firmware_config.settings import Settings, parse
 
 if TYPE_CHECKING:
@@ -129,7 +134,9 @@ class Bench:
                     self.pages[page.no] = page
                 case Tell(fact=fact):
                     self.facts.append(fact)
-                case SavePapers() | DropFacts() | BuryMessage():
+                case SaveSuggestion(job=job, suggestion=suggestion):
+                    self.jobs[job] = replace(self.jobs[job], suggestion=suggestion)
+                case SavePapers() | SaveCatalogue() | DropFacts() | BuryMessage():
                     pass
         for effect in effects:
             match effect:
@@ -144,6 +151,11 @@ class Bench:
         """The OMS sends a job."""
         digest = sha256_hex(msgspec.json.encode(job))
         self.send(JobAssigned(at_ms=0, job=job, digest=digest, delivery=Delivery(1, mid), known=self.jobs.get(job.job)))
+
+    def suggest(self, job: str, *cartons: SuggestedCarton, gross: Weight | None = None, rev: int = 1) -> None:
+        """The search for cartons answers."""
+        suggestion = Suggestion(cartons=cartons, gross=gross)
+        self.send(CartonSuggested(at_ms=0, job=job, rev=rev, suggestion=suggestion, known=self.jobs.get(job)))
 
     def cancel(self, job: str, rev: int = 1) -> None:
         """The OMS takes a job back."""

@@ -11,9 +11,10 @@ import pytest
 from click.testing import CliRunner
 
 from agent.cli.contract import contract
-from agent.messages import decode, topics
-from agent.messages.contract import RECEIVED, SENT, asyncapi, fact_example, sent_example
+from agent.messages import decode
+from agent.messages.contract import RECEIVED, SENT, address_of, asyncapi, fact_example, sent_example
 from agent.messages.examples import INBOUND
+from agent.messages.inbound import RETAINED
 from agent.station.events import Delivery, MessageRefused
 from agent.station.facts import FACTS
 
@@ -23,10 +24,9 @@ GOLDEN = Path(__file__).parent / "golden"
 
 @pytest.mark.parametrize("leaf", INBOUND)
 def test_every_inbound_example_is_accepted_by_the_decoder(leaf: str) -> None:
-    topic = {"site/job/offer": topics.site("ams1", "job/offer"), "oms/state": topics.OMS_STATE}.get(
-        leaf, topics.station("st-014", leaf))
+    topic = address_of(leaf).format(site="ams1", station="st-014")
     event = decode(topic, msgspec.json.encode(INBOUND[leaf]), station="st-014", site="ams1",
-                   retained=leaf == "oms/state", delivery=Delivery(1, 1), at_ms=0)
+                   retained=leaf in RETAINED, delivery=Delivery(1, 1), at_ms=0)
     assert not isinstance(event, MessageRefused), event
 
 

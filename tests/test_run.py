@@ -15,10 +15,12 @@ from agent.demo.audit import audit
 from agent.demo.packer import Size
 from agent.demo.shift import MUG, TEA, Demo, killed, plain
 from agent.local import LocalError, Station
-from agent.run import brief, turn
-from agent.station.events import AgentStarted, Delivery, JobAssigned, SendPage
+from agent.run import turn
+from agent.station.events import AgentStarted, Delivery, JobAssigned
+from agent.station.records import SendPage
 from agent.station.state import State
 from agent.store import Store, StoreError
+from agent.trace import brief
 from tests.builders import a_job, job_payload, settings
 
 if TYPE_CHECKING:

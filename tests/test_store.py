@@ -8,20 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.station.events import (
-    BuryMessage,
-    CodesSeen,
-    Delivery,
-    DropFacts,
-    JobCancelled,
-    SaveJob,
-    SaveParcel,
-    SavePrint,
-    Tell,
-    TimePassed,
-)
+from agent.station.events import CodesSeen, Delivery, JobCancelled, TimePassed
 from agent.station.facts import DeviceChanged, JobChanged, MessageDead, StockMoved
 from agent.station.parcels import NOT_MEASURED
+from agent.station.records import BuryMessage, DropFacts, SaveJob, SaveParcel, SavePrint, Tell
 from agent.station.state import State, sha256_hex
 from agent.station.values import Parcel, Print, Weight
 from agent.store import Store, StoreError
@@ -32,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from agent.station.events import Record
+    from agent.station.records import Record
 
     Opener = Callable[..., Store]
 

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from agent.cli.store import group
-from agent.station.events import DropFacts, SaveJob, SavePapers, SaveParcel
+from agent.station.records import DropFacts, SaveJob, SavePapers, SaveParcel
 from agent.store import Store, care
 from tests.test_store import NOON_MS, fact, keep, moved, opened, parcel
 

@@ -47,6 +47,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "barcode": ("agent.cli.barcode:group", "Read barcodes from pictures."),
     "camera": ("agent.cli.camera:group", "Measure boxes from pictures."),
     "carton": ("agent.cli.carton:group", "Suggest cartons, draw packings, import catalogues."),
+    "weights": ("agent.cli.weights:group", "Show, export and reset what was learned of weights."),
     "paper": ("agent.cli.paper:group", "Render slips and labels to pictures."),
     "print": ("agent.cli.print:group", "Ask a label printer, print a test page."),
     "calibrate": ("agent.cli:calibrate", "Calibrate scale or camera; nothing changes until the last yes."),

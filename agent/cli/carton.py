@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from agent.cli.carton_store import clearance, import_, load_json
+
 if TYPE_CHECKING:
     from agent.packing.model import PackedCarton, Plan, Reason
 
@@ -16,16 +18,6 @@ if TYPE_CHECKING:
 @click.group()
 def group() -> None:
     """Suggest cartons, draw packings, import catalogues."""
-
-
-def load_json(path: Path) -> object:
-    """Return the JSON of a file; a clear usage error when it can't be read or is none."""
-    try:
-        found: object = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, RecursionError, ValueError) as fault:
-        msg = f"{path}: {fault}"
-        raise click.UsageError(msg) from None
-    return found
 
 
 def _reason_rows(reasons: tuple[Reason, ...]) -> list[dict[str, str]]:
@@ -188,44 +180,5 @@ def _triple(edges: list[int]) -> tuple[int, int, int]:
     return x, y, z
 
 
-@group.command(name="import")
-@click.argument("source", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False),
-              help="Write the cartons as a catalogue file for `carton suggest`.")
-@click.option("--name", default="site", show_default=True, help="The catalogue's id in --out.")
-@click.option("--json", "as_json", is_flag=True, help="Print all rows as JSON.")
-def import_(source: Path, out: Path | None, name: str, as_json: bool) -> None:
-    """Read cartons and SKUs from a CSV or JSON file; refuse rows whose units are unnamed, mixed or impossible.
-
-    Exit 0: all rows are good. 1: some were refused, the others stand. 2: the file can't be used.
-    """
-    from agent.packing.master import from_csv, from_json
-    from agent.packing.units import UnitError
-
-    try:
-        if source.suffix.lower() == ".json":
-            read = from_json(load_json(source))
-        else:
-            read = from_csv(source.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError) as fault:
-        raise click.UsageError(f"{source}: {fault}") from None
-    except UnitError as fault:
-        raise click.UsageError(f"{source}: {fault} [{fault.code}]") from None
-    cartons = [{"id": one.id, "inner": list(one.inner_mm), "outer": list(one.outer_mm), "tare_g": one.tare_g,
-                "max_weight_g": one.max_gross_g, "cost": one.cost_cents,
-                **({} if one.stock is None else {"stock": one.stock})} for one in read.cartons]
-    if out is not None:
-        out.write_text(json.dumps({"catalogues": [{"id": name, "cartons": cartons}]}, indent=1), encoding="utf-8")
-    if as_json:
-        skus = [{"sku": one.sku, "barcodes": list(one.barcodes), "dims_mm": one.dims_mm and list(one.dims_mm),
-                 "weight_g": one.weight_g, "upright": one.upright, "max_load_g": one.max_load_g} for one in read.skus]
-        refused = [{"row": one.row, "code": one.reason.code, "sentence": one.reason.sentence} for one in read.refused]
-        click.echo(json.dumps({"cartons": cartons, "skus": skus, "refused": refused}))
-    else:
-        unknown = sum(one.weight_g is None or one.dims_mm is None for one in read.skus)
-        click.echo(f"{len(read.cartons)} cartons, {len(read.skus)} SKUs ({unknown} with unknown size or weight), "
-                   f"{len(read.refused)} rows refused")
-        for one in read.refused:
-            click.echo(f"row {one.row}: {one.reason.sentence} [{one.reason.code}]")
-    if read.refused:
-        raise SystemExit(1)
+group.add_command(import_)
+group.add_command(clearance)

@@ -17,7 +17,6 @@ from agent.chores import RECEIPTS_WAIT_S, can_wait
 from agent.link import Link, access_of
 from agent.run import turn
 from agent.station.events import (
-    Acknowledge,
     AgentStarted,
     ButtonPressed,
     CodesSeen,
@@ -26,11 +25,10 @@ from agent.station.events import (
     LinkChanged,
     PagePrinted,
     PlatformCleared,
-    SendPage,
-    Synchronize,
     TimePassed,
     WeightStable,
 )
+from agent.station.records import Acknowledge, SendPage, Synchronize
 from agent.station.state import State
 from agent.station.values import Weight
 from agent.store import Store
@@ -39,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from agent.station.events import Effect
+    from agent.station.records import Effect
     from firmware_config.settings import Settings
 
 BATCH = 200

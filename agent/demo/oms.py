@@ -112,6 +112,10 @@ class ReferenceOms:
         if not self._ready.wait(timeout_s):
             raise TimeoutError(f"no broker at {self._url.geturl()}")
 
+    def tell_catalogue(self, site: str, catalogue: Json) -> None:
+        """Say which cartons and SKUs a site has; retained, so that a station that comes later hears it too."""
+        self._client.publish(f"pack/v1/site/{site}/catalogue", json.dumps(catalogue), qos=1, retain=True)
+
     def stop(self) -> None:
         """Write down what came, say goodbye, end."""
         self._client.publish("pack/v1/oms/state", json.dumps({"state": "disconnected"}), qos=1, retain=True)

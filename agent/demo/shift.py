@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -91,8 +90,7 @@ class Demo:
             settings = settings.replace(f'[{section}]\ndriver = "bench"\n', "")
         (self.root / "station.toml").write_text(settings, encoding="utf-8")
         (self.root / "station").mkdir()
-        catalogue = {"catalogues": [{"id": "demo", "cartons": CARTONS}]}
-        (self.root / "station" / "catalogue.json").write_text(json.dumps(catalogue), encoding="utf-8")
+        self.oms.tell_catalogue(SITE, {"units": {"length": "mm", "money": "cents"}, "cartons": CARTONS})
         self.start_agent()
         self.processes.callback(lambda: _end(self.agent))
         self.packer = Packer(self.root / "bench", self.root / "packbench.sock")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from agent.messages import examples, outbound, payloads, topics
+from agent.messages import examples, inbound, outbound, payloads, topics
 from agent.station.facts import FACTS
 from agent.station.values import Job
 
@@ -21,6 +21,7 @@ RECEIVED: dict[str, tuple[type[msgspec.Struct], str]] = {
     "job/decision": (payloads.Decision, "What becomes of a held parcel, or of the rest of a short job."),
     "job/sscc": (payloads.Lease, "A block of serial numbers for one store."),
     "site/job/offer": (payloads.Offer, "A job for whichever station of the site claims it; the grant is an assign."),
+    "site/catalogue": (payloads.Catalogue, "Cartons and SKUs of a site, retained; what it does not name stays known."),
     "rcpt": (payloads.Receipt, "Facts that the OMS has, now or since earlier."),
     "sync/rsp": (payloads.SyncAnswer, "The OMS compared its jobs with ours."),
     "oms/state": (payloads.OmsPresence, "The OMS on itself, retained."),
@@ -60,7 +61,8 @@ def asyncapi(admins: Iterable[Channel] = (), also: Iterable[type[msgspec.Struct]
         "channels": {}, "operations": {}, "components": {"messages": {}, "schemas": schemas},
     }
     for leaf, (kind, words) in RECEIVED.items():
-        _add(document, leaf, "receive", _payload_ref(kind), words, examples.INBOUND[leaf], retain=leaf == "oms/state")
+        _add(document, leaf, "receive", _payload_ref(kind), words, examples.INBOUND[leaf],
+             retain=leaf in inbound.RETAINED)
     for leaf, (kind, words, qos, retain) in SENT.items():
         _add(document, leaf, "send", _payload_ref(kind), words, sent_example(leaf), qos=qos, retain=retain)
     for fact in FACTS:

@@ -14,10 +14,12 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from agent.messages import topics
+from agent.messages.catalogue import rows_of_message
 from agent.messages.checks import MessageError, check_job, check_papers, digest_of, tidy
-from agent.messages.payloads import Cancel, Decision, Label, Lease, Offer, OmsPresence, Receipt, SyncAnswer
+from agent.messages.payloads import Cancel, Catalogue, Decision, Label, Lease, Offer, OmsPresence, Receipt, SyncAnswer
 from agent.station.events import (
     BlockLeased,
+    CatalogueCame,
     DecisionMade,
     Delivery,
     Event,
@@ -48,6 +50,7 @@ _receipt = msgspec.json.Decoder(Receipt)
 _offer = msgspec.json.Decoder(Offer)
 _lease = msgspec.json.Decoder(Lease)
 _sync_answer = msgspec.json.Decoder(SyncAnswer)
+_catalogue_decoder = msgspec.json.Decoder(Catalogue)
 _oms_presence = msgspec.json.Decoder(OmsPresence)
 _T = TypeVar("_T")
 
@@ -90,7 +93,7 @@ def _reader(leaf: str, *, retained: bool) -> Callable[[bytes, Here], Event]:
     """Return what reads the messages of one topic. Raises MessageError."""
     if leaf not in _READERS:
         raise MessageError("message.topic", "nothing is expected on this topic.")
-    if retained and leaf not in _RETAINED:
+    if retained and leaf not in RETAINED:
         raise MessageError("message.retained", "work is never retained: it would come again after every reconnect.")
     return _READERS[leaf]
 
@@ -187,6 +190,11 @@ def _synced(body: bytes, here: Here) -> Event:
     return SyncAnswered(at_ms=here.at_ms, session=answer.session, unknown=answer.unknown, delivery=here.delivery)
 
 
+def _catalogue(body: bytes, here: Here) -> Event:
+    _read(_catalogue_decoder, body)
+    return CatalogueCame(at_ms=here.at_ms, rows=rows_of_message(msgspec.json.decode(body)), delivery=here.delivery)
+
+
 def _oms(body: bytes, here: Here) -> Event:
     return OmsChanged(at_ms=here.at_ms, oms=_read(_oms_presence, body).state, delivery=here.delivery)
 
@@ -200,6 +208,7 @@ _READERS: dict[str, Callable[[bytes, Here], Event]] = {
     "rcpt": _receipted,
     "sync/rsp": _synced,
     "site/job/offer": _offered,
+    "site/catalogue": _catalogue,
     "oms/state": _oms,
 }
-_RETAINED = ("oms/state",)
+RETAINED = ("oms/state", "site/catalogue")

@@ -67,6 +67,28 @@ class SyncAnswer(Struct, frozen=True, kw_only=True):
     unknown: Annotated[tuple[Ident, ...], Meta(max_length=500)] = ()
 
 
+class Units(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The units of what a row gives without naming one."""
+
+    length: Literal["mm", "cm", "m", "in"] | UnsetType = UNSET
+    weight: Literal["g", "kg", "oz", "lb"] | UnsetType = UNSET
+    money: Literal["cents", "eur", "usd", "gbp"] | UnsetType = UNSET
+
+
+Row = dict[str, str | int | float | bool | list[str | int | float] | None]
+
+
+class Catalogue(Struct, frozen=True, kw_only=True):
+    """Cartons and SKUs of a site, by the names of `packbench carton import`; what is left out or null is unknown.
+
+    A row may name a unit itself: `weight_kg`, `inner_length_cm`, or `inner_mm: [300, 200, 150]`.
+    """
+
+    units: Units = Units()
+    cartons: Annotated[tuple[Row, ...], Meta(max_length=500)] = ()
+    skus: Annotated[tuple[Row, ...], Meta(max_length=1_000)] = ()
+
+
 class OmsPresence(Struct, frozen=True, kw_only=True):
     """The retained word of the OMS on itself."""
 

@@ -12,7 +12,7 @@ def station(station_id: str, leaf: str) -> str:
 
 
 def site(site_id: str, leaf: str) -> str:
-    """Return the topic `leaf` of one site: `job/offer`."""
+    """Return the topic `leaf` of one site: `job/offer`, `catalogue`."""
     return f"{ROOT}/site/{site_id}/{leaf}"
 
 
@@ -23,6 +23,7 @@ def subscriptions(station_id: str, site_id: str) -> tuple[str, ...]:
         station(station_id, "rcpt"),
         station(station_id, "sync/rsp"),
         site(site_id, "job/offer"),
+        site(site_id, "catalogue"),
         OMS_STATE,
     )
 
@@ -54,4 +55,5 @@ def leaf_of(topic: str, *, station_id: str, site_id: str) -> str:
     ours = station(station_id, "")
     if topic.startswith(ours):
         return topic.removeprefix(ours)
-    return "site/job/offer" if topic == site(site_id, "job/offer") else "oms/state" if topic == OMS_STATE else ""
+    sites = site(site_id, "")
+    return "oms/state" if topic == OMS_STATE else f"site/{topic.removeprefix(sites)}" if topic.startswith(sites) else ""

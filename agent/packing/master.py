@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from agent.packing.clearance import BY_SOURCE_MM
 from agent.packing.intake import LONGEST_MM
 from agent.packing.model import Carton, Reason, Triple
 from agent.packing.units import UnitError, amount, column
@@ -29,6 +30,8 @@ class Sku:
     weight_g: int | None
     upright: bool
     max_load_g: int | None
+    size_from: str = ""
+    """Where the size came from: `dimensioner`, `supplier` or `typed`; empty: nobody said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,11 @@ def _sku(row: _Row) -> Sku:
                             "must be wrong.")
     max_load_g = 0 if row.flag("fragile") else row.weight("max_load")
     barcodes = tuple(code for code in row.text("barcodes").replace(";", " ").split() or row.text("barcode").split())
-    return Sku(name, barcodes, dims, weight_g, row.flag("upright"), max_load_g)
+    source = row.text("size_from").lower()
+    if source and source not in BY_SOURCE_MM:
+        raise UnitError("row.size-from", f"{name}: size_from is {source!r:.20}: say {', '.join(BY_SOURCE_MM)}, or "
+                        "leave it empty.")
+    return Sku(name, barcodes, dims, weight_g, row.flag("upright"), max_load_g, source)
 
 
 def _carton(row: _Row) -> Carton:

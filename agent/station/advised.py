@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 
 from agent.station import parcels, rules, tariffs
-from agent.station.events import SaveSuggestion
+from agent.station.records import SaveSuggestion
 
 if TYPE_CHECKING:
     from agent.station.events import CartonSuggested

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from agent.station import items, parcels, scans
-from agent.station.events import SaveJob
 from agent.station.facts import CartonTold, JobChanged, JobShort
+from agent.station.records import SaveJob
 
 if TYPE_CHECKING:
     from agent.station.events import RestDecided
     from agent.station.facts import CartonOutcome
     from agent.station.state import Cut, Packing, Turn
-    from agent.station.values import JobState, Parcel
+    from agent.station.values import JobState, Parcel, SuggestedCarton
 
 
 def cut(turn: Turn, how: Cut) -> None:
@@ -32,8 +32,6 @@ def cut(turn: Turn, how: Cut) -> None:
     if box is None and how == "short" and not have and all_of_it:
         _void_all(turn, [one for one in turn.state.parcels_of_job(packing.job) if not one.visit])
         tell_short(turn, turn.state.packing(packing.job) or packing)
-    elif box is None or (parcel is None and box.parcel):
-        turn.say("items.box-first")
     elif not have:
         turn.save_packing(replace(packing, required=tuple(all_of_it)))
         turn.say("items.scan-first")
@@ -44,7 +42,8 @@ def cut(turn: Turn, how: Cut) -> None:
         _void_all(turn, [parcel] if parcel is not None else early)
         packing = turn.state.packing(packing.job) or packing
         turn.save_packing(replace(packing, items=have, cut=how, asked=None))
-        turn.box(replace(box, parcel="", job=packing.job, notice="", proofs=0))
+        if box is not None and (parcel is not None or not box.parcel):
+            turn.box(replace(box, parcel="", job=packing.job, notice="", proofs=0))
 
 
 def _void_all(turn: Turn, of_it: list[Parcel]) -> None:
@@ -125,7 +124,7 @@ def count_again(turn: Turn) -> None:
     turn.say("items.counting-again")
 
 
-def carton(turn: Turn, outcome: CartonOutcome, name: str) -> None:
+def carton(turn: Turn, outcome: CartonOutcome, name: str, advised: SuggestedCarton | None) -> None:
     """The packer says that the suggested carton did not hold the items, or which one was taken; both teach."""
     packing = turn.state.packing(turn.state.at_hand)
     if packing is None:
@@ -138,6 +137,7 @@ def carton(turn: Turn, outcome: CartonOutcome, name: str) -> None:
     elif name:
         turn.save_packing(replace(packing, carton=name))
     turn.tell(CartonTold(
-        job=packing.job, outcome=outcome, carton=name, boot=turn.state.boot, at_ms=turn.state.now_ms,
+        job=packing.job, outcome=outcome, carton=name, suggested=advised.carton if advised else "",
+        boot=turn.state.boot, at_ms=turn.state.now_ms,
         contents=items.manifest(scans.to_pack(turn.state, packing), ()), packer=turn.state.packer))
     turn.say(f"carton.{outcome}", name)

@@ -12,7 +12,6 @@ from agent.station.commands import Card, Command, card_of
 if TYPE_CHECKING:
     from agent.station.events import CodesSeen
     from agent.station.state import Turn
-    from agent.station.values import Print
 
 # What a packer may release alone; the carrier's limit is not theirs to lift.
 RELEASABLE = {"parcel.packer-hold", "parcel.weight-mismatch", "parcel.weight-changed", "parcel.contents-doubtful"}
@@ -27,12 +26,12 @@ def shown(turn: Turn, event: CodesSeen) -> tuple[Card, ...]:
     return tuple(card for code in fresh if (card := card_of(code)) is not None)
 
 
-def obey(turn: Turn, card: Card, label: Print | None) -> None:
+def obey(turn: Turn, card: Card, event: CodesSeen) -> None:
     """Do what a card says about the box on the platform, or say that it means nothing now.
 
-    `label` is the valid label of that box.
+    The event holds the valid label of that box, and the carton that it is packed in.
     """
-    box = turn.state.box
+    box, label, advised = turn.state.box, event.label, event.carton
     parcel = turn.state.parcel(box.parcel) if box is not None else None
     match card.command:
         case Command.BADGE:
@@ -52,9 +51,9 @@ def obey(turn: Turn, card: Card, label: Print | None) -> None:
         case Command.SHORT:
             boxes.cut(turn, "short")
         case Command.NO_FIT:
-            boxes.carton(turn, "did-not-fit", "")
+            boxes.carton(turn, "did-not-fit", "", advised)
         case Command.CARTON:
-            boxes.carton(turn, "taken", card.value)
+            boxes.carton(turn, "taken", card.value, advised)
         case Command.REPEAT if parcel is not None and label is not None and parcel.state in ("labelled", "unproven"):
             parcels.again(turn, parcel, label)
         case Command.AGAIN if turn.state.doubt is not None:

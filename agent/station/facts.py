@@ -128,7 +128,7 @@ class JobShort(Fact, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class CartonTold(Fact, frozen=True, kw_only=True, omit_defaults=True):
-    """The packer said that these contents `did-not-fit` in the suggested carton, or that `carton` was `taken`."""
+    """The packer said that these contents `did-not-fit` in the `suggested` carton, or that `carton` was `taken`."""
 
     kind = "carton"
     type = "pack.carton.told.1"
@@ -138,6 +138,7 @@ class CartonTold(Fact, frozen=True, kw_only=True, omit_defaults=True):
     boot: int
     at_ms: int
     carton: str = ""
+    suggested: str = ""
     contents: tuple[Piece, ...] = ()
     packer: str = ""
 

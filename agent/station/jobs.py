@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 
 from agent.station import batches, pages, parcels, pool, rolls, rules
-from agent.station.events import SaveJob, SavePapers
 from agent.station.facts import JobChanged
+from agent.station.records import SaveJob, SavePapers
 
 if TYPE_CHECKING:
     from agent.station.events import DecisionMade, FileFailed, JobAssigned, JobCancelled, LabelArrived

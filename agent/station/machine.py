@@ -8,10 +8,8 @@ from msgspec.structs import replace
 
 from agent.station import advised, batches, boxes, jobs, pages, parcels, pool, scans, visits
 from agent.station.events import (
-    Acknowledge,
     AgentStarted,
     BlockLeased,
-    BuryMessage,
     ButtonPressed,
     CartonSuggested,
     CatalogueCame,
@@ -20,8 +18,6 @@ from agent.station.events import (
     DecisionMade,
     DeviceFailed,
     DeviceRecovered,
-    DropFacts,
-    Effect,
     Event,
     FactsReceipted,
     FileFailed,
@@ -41,16 +37,15 @@ from agent.station.events import (
     PageWarned,
     PlatformCleared,
     PlatformTroubled,
-    Record,
     RestDecided,
     RollSeen,
-    SaveCatalogue,
     ScanLost,
     SyncAnswered,
     TimePassed,
     WeightStable,
 )
 from agent.station.facts import DeviceChanged, JobChanged, MessageDead
+from agent.station.records import Acknowledge, BuryMessage, DropFacts, Effect, Record, SaveCatalogue
 from agent.station.state import Broken, Roll, State, Turn, sha256_hex
 
 if TYPE_CHECKING:

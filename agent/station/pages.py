@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec.structs import replace
 
-from agent.station.events import SendPage
 from agent.station.facts import PrintChanged
+from agent.station.records import SendPage
 from agent.station.state import Broken, proof_mark
 from agent.station.values import Print
 

@@ -8,9 +8,9 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from agent.station import pages, pool, rules, scans, tariffs
-from agent.station.events import SaveJob
 from agent.station.facts import JobChanged, LabelWanted, StockMoved
 from agent.station.items import manifest, plus
+from agent.station.records import SaveJob
 from agent.station.values import Dimensions, Parcel, Weight, unmeasured
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # The paper id of the slip that a parcel wears until its label is here.
 WAITING_SLIP = "waiting"
+OUTDATED = "parcel.label-outdated"
 BEING_MEASURED = unmeasured("camera.measuring")
 NOT_IN_TIME = unmeasured("camera.not-in-time")
 NOT_MEASURED = unmeasured("camera.not-calibrated")
@@ -98,16 +99,16 @@ def weighed(turn: Turn, parcel: Parcel, box: Box, gross: Weight, event: CodesSee
         hold(turn, replace(parcel, print_no=0, wants="request", tracking=""), tuple(reasons))
     elif parcel.predicted is not None and (other or not tariffs.still_holds(
             parcel.predicted, gross, told_mm, tariffs.measured_mm(parcel.dims) or parcel.outer_mm, parcel.tariff)):
-        _retire_pages(turn, parcel, "parcel.label-outdated")
-        accept(turn, replace(parcel, print_no=0, wants="request", tracking="", predicted=None))
+        _retire_pages(turn, parcel, OUTDATED)
+        accept(turn, replace(parcel, print_no=0, wants="request", tracking="", predicted=None), (OUTDATED,))
     else:
         turn.save_parcel(parcel, told=False)
     return turn.state.parcel(parcel.id) or parcel
 
 
-def accept(turn: Turn, parcel: Parcel) -> None:
-    """The parcel may ship: its label is printed, or asked for, or it needs none."""
-    parcel = replace(parcel, state="open", reasons=(), waiting=parcel.wants == "request")
+def accept(turn: Turn, parcel: Parcel, reasons: tuple[str, ...] = ()) -> None:
+    """The parcel may ship: its label is printed, or asked for, or none is needed; `reasons` say why a first is void."""
+    parcel = replace(parcel, state="open", reasons=reasons, waiting=parcel.wants == "request")
     if parcel.wants == "none":
         close(turn, parcel)
         return
@@ -195,7 +196,7 @@ def relabel(turn: Turn, parcel: Parcel, papers: tuple[Paper, ...]) -> None:
     _retire_pages(turn, parcel, "parcel.relabelled")
     parcel = replace(
         parcel, state="open", waiting=False, wants="job", label=labels[0].id, tracking=tracking_of(labels),
-        print_no=0,
+        print_no=0, reasons=(),
     )
     turn.save_parcel(parcel, told=False)
     pages.queue(turn, "label", parcel.job, parcel.rev, parcel.label, parcel=parcel.id, urgent=True)

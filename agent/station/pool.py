@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from agent.station.events import Synchronize
 from agent.station.facts import BlockWanted, JobClaimed, MessageDead, StoreBegan
 from agent.station.gs1 import check_digit
+from agent.station.records import Synchronize
 from agent.station.state import Block, Claim, sha256_hex
 
 if TYPE_CHECKING:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from agent.station.events import SaveParcel, SavePrint, Tell
 from agent.station.facts import Fact, ParcelChanged
 from agent.station.items import manifest
+from agent.station.records import SaveParcel, SavePrint, Tell
 from agent.station.tariffs import billed
 from agent.station.values import Parcel, Piece, Print, Vouching, Weight
 
 if TYPE_CHECKING:
-    from agent.station.events import Effect, Record
+    from agent.station.records import Effect, Record
     from firmware_config.settings import Settings
 
 

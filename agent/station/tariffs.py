@@ -1,4 +1,4 @@
-"""What a carrier charges for, and whether a label may say so before the box was weighed. Pure questions about values."""
+"""What a carrier charges for, and whether a label may say so before the box was weighed: questions about values."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def codes_seen(turn: Turn, event: CodesSeen) -> None:
         if card.command is Command.PRINTED and turn.state.doubt is not None:
             came_out(turn, turn.state.doubt, settled="print.packer-has-it")
         else:
-            cards.obey(turn, card, event.label)
+            cards.obey(turn, card, event)
     for page, _ in event.prints:
         doubt = turn.state.page(page.no)
         if doubt is not None and doubt.state == "in-doubt" and page.mark in event.codes:

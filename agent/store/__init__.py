@@ -11,7 +11,9 @@ from uuid import uuid4
 from msgspec.structs import replace
 
 from agent.messages import SyncRequest, sync_request
-from agent.station.events import (
+from agent.station.events import TimePassed
+from agent.station.facts import MessageDead
+from agent.station.records import (
     BuryMessage,
     DropFacts,
     SaveCatalogue,
@@ -21,22 +23,22 @@ from agent.station.events import (
     SavePrint,
     SaveSuggestion,
     Tell,
-    TimePassed,
 )
-from agent.station.facts import MessageDead
 from agent.store.errors import StoreError, sqlite_errors
 from agent.store.ledger import Ledger
 from agent.store.opening import FILE, claim, connect
 from agent.store.outbox import Outbox, Row, digest
+from agent.store.shelf import Shelf
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from io import FileIO
 
-    from agent.station.events import Event, Record
+    from agent.station.events import Event
+    from agent.station.records import Record
     from agent.station.state import State
-    from agent.station.values import Job, Paper, Parcel
+    from agent.station.values import Job, Paper, Parcel, Suggestion
 
 __all__ = ["Row", "Store", "StoreError"]
 
@@ -106,6 +108,7 @@ class Store:
             connection.close()
             raise
         self._ledger = Ledger(connection)
+        self.shelf = Shelf(connection)
 
     def _begin_life(self) -> tuple[str, int]:
         self._db.execute("BEGIN IMMEDIATE")
@@ -153,7 +156,7 @@ class Store:
                 case SaveSuggestion():
                     self._ledger.save_suggestion(record, wall_ms)
                 case SaveCatalogue():
-                    self._db.executemany("INSERT OR REPLACE INTO catalogue (name, body) VALUES (?,?)", record.rows)
+                    self.shelf.stock(record.rows)
                 case SavePrint():
                     self._ledger.save_print(record.print, wall_ms)
                 case Tell():
@@ -223,24 +226,10 @@ class Store:
                              "Run `packbench store salvage`; what can be read is kept.")
         return bytes(body)
 
-    def beliefs(self) -> dict[str, bytes]:
-        """Return what the station has learned about weights, by key. Raises StoreError."""
+    def suggestion(self, job_id: str, rev: int) -> Suggestion | None:
+        """Return what the station would do with a job of this revision, or None. Raises StoreError."""
         with sqlite_errors():
-            rows = self._db.execute("SELECT name, body FROM beliefs").fetchall()
-        return {name: bytes(body) for name, body in rows}
-
-    def save_beliefs(self, changed: Mapping[str, bytes]) -> None:
-        """Write what was learned inside the running transaction."""
-        self._db.executemany("INSERT OR REPLACE INTO beliefs (name, body) VALUES (?,?)", changed.items())
-
-    def catalogue(self) -> dict[str, bytes]:
-        """Return the site's cartons and SKUs by name, as JSON. Raises StoreError."""
-        with sqlite_errors():
-            return {name: bytes(body) for name, body in self._db.execute("SELECT name, body FROM catalogue")}
-
-    def drop_beliefs(self, names: Iterable[str]) -> None:
-        """Forget what was learned under these names, inside the running transaction."""
-        self._db.executemany("DELETE FROM beliefs WHERE name=?", [(name,) for name in names])
+            return self._ledger.suggestion(job_id, rev)
 
     def attach(self, event: Event, state: State) -> Event:
         """Return `event` with what the store knows of its subject (`known`, `jobs`, `prints`). Raises StoreError."""

@@ -20,9 +20,6 @@ from agent.station.events import (
     JobOffered,
     LabelArrived,
     RestDecided,
-    SaveJob,
-    SavePapers,
-    SaveSuggestion,
     TimePassed,
 )
 from agent.station.items import plus
@@ -35,6 +32,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
+    from agent.station.records import SaveJob, SavePapers, SaveSuggestion
     from agent.station.state import State
 
 _T = TypeVar("_T")

@@ -26,8 +26,8 @@ from paho.mqtt.properties import Properties
 
 from agent.demo.broker import make_broker
 from agent.demo.light import LightStation
-from agent.station.events import Tell
 from agent.station.facts import StockMoved
+from agent.station.records import Tell
 from agent.store import Store
 from tests.campaigns.delivery import station_settings
 

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 from agent.messages import decode, topics
 from agent.messages.examples import INBOUND
 from agent.run import turn
-from agent.station.events import Acknowledge, AgentStarted, Delivery, Event, LinkChanged, MessageRefused, TimePassed
+from agent.station.events import AgentStarted, Delivery, Event, LinkChanged, MessageRefused, TimePassed
+from agent.station.records import Acknowledge
 from agent.station.state import State
 from agent.store import Store
 from tests.builders import settings

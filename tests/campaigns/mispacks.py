@@ -14,7 +14,6 @@ import time
 from dataclasses import dataclass, field
 from statistics import median, quantiles
 
-from agent.packing.brackets import bracket
 from agent.packing.doubt import Alertness, Shelf, by_sku, judge
 from agent.packing.weights import (
     CONSTANT,
@@ -30,10 +29,13 @@ from agent.packing.weights import (
     learn,
     sku_key,
 )
+from agent.station.tariffs import class_of, may_label
+from agent.station.values import Tariff
+from agent.station.values import Weight as Gross
 
 SKUS = 300
 CARTON_LITRES = (1.5, 3.0, 5.0, 8.0, 12.0, 18.0, 27.0, 40.0, 60.0)
-BRACKETS_G = (500, 1000, 2000, 3000, 5000, 10_000, 15_000, 20_000, 31_500)
+TARIFF = Tariff(weights_g=(500, 1000, 2000, 3000, 5000, 10_000, 15_000, 20_000, 31_500))
 SCALE_STEP_G = 5
 MISPACK_SHARE = 0.015
 
@@ -214,10 +216,10 @@ def _test_parcel(site: Site, known: dict[str, Weight], shelf: Shelf, alertness: 
     tally.false_alarms += verdict.finding == "check"
     hope = expected(known, contents)
     tally.off.append(abs(hope.gross_g - gross_g) / gross_g)
-    predicted = bracket(hope, BRACKETS_G)
-    tally.brackets_waited += predicted.wait
-    true_top = next((top for top in BRACKETS_G if gross_g <= top), BRACKETS_G[-1])
-    tally.brackets_wrong += not predicted.wait and predicted.top_g != true_top
+    predicted = Gross(value_g=hope.gross_g, u95_g=2 * hope.sd_g, quality="predicted")
+    waits = not may_label(predicted, None, TARIFF)
+    tally.brackets_waited += waits
+    tally.brackets_wrong += not waits and class_of(hope.gross_g, None, TARIFF) != class_of(gross_g, None, TARIFF)
 
 
 def main() -> None:

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from agent.packing.brackets import Closing, bracket, closing, dim_weight_g
 from agent.packing.doubt import (
     LADDER,
     Alertness,
@@ -163,31 +162,6 @@ def test_false_stops_raise_the_threshold_until_they_are_within_the_budget() -> N
         crying = crying.after(0.85, settled_right=True)
     assert crying.threshold > 0.85
     assert calm.after(0.999).threshold == LADDER[0]
-
-
-def test_a_label_waits_only_when_the_interval_crosses_a_bracket() -> None:
-    hope = expected(known(A=1000.0), contents(A=1))
-    clear = bracket(hope, (500, 1000, 2000))
-    assert (clear.top_g, clear.wait) == (2000, False)
-    near = bracket(hope, (500, 1000, 1190, 2000))
-    assert (near.top_g, near.wait) == (1190, True)
-    assert bracket(hope, (500, 1000)).wait
-
-
-def test_dimensional_weight_can_decide_the_bracket_without_waiting() -> None:
-    hope = expected(known(A=1000.0), contents(A=1))
-    assert dim_weight_g((306, 206, 162), 5000) == 2043
-    bulky = bracket(hope, (500, 1000, 1190, 2000, 5000), dim_weight_g((306, 206, 162), 5000))
-    assert (bulky.top_g, bulky.wait) == (5000, False)
-
-
-def test_a_label_made_before_packing_is_verified_or_reissued() -> None:
-    tops = (500, 1000, 2000)
-    told = bracket(expected(known(A=1000.0), contents(A=1)), tops)
-    assert closing(told, tops, 1900, 0, same_carton=True) is Closing.VERIFIED
-    assert closing(told, tops, 2001, 0, same_carton=True) is Closing.REISSUE
-    assert closing(told, tops, 900, 0, same_carton=True) is Closing.REISSUE
-    assert closing(told, tops, 1900, 0, same_carton=False) is Closing.REISSUE
 
 
 def test_a_packed_carton_gives_its_contents() -> None:

@@ -12,7 +12,6 @@ from agent.run import turn
 from agent.station import scans
 from agent.station.commands import Card, Command
 from agent.station.events import (
-    Acknowledge,
     AgentStarted,
     ButtonPressed,
     CodesSeen,
@@ -21,11 +20,10 @@ from agent.station.events import (
     PageDoubtful,
     PagePrinted,
     PlatformCleared,
-    SendPage,
-    Synchronize,
     TimePassed,
     WeightStable,
 )
+from agent.station.records import Acknowledge, SendPage, Synchronize
 from agent.station.state import State
 from agent.station.values import Weight
 from agent.store import Store
@@ -34,7 +32,8 @@ from tests.builders import settings
 from tests.simulation.world import MUG, Crash, Printer, Session, ViolationError, leaf
 
 if TYPE_CHECKING:
-    from agent.station.events import Effect, Event
+    from agent.station.events import Event
+    from agent.station.records import Effect
     from agent.station.state import Box
     from agent.store import Row
     from firmware_config.settings import Settings

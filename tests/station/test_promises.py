@@ -26,14 +26,10 @@ from agent.station.events import (
     PagePrinted,
     PlatformCleared,
     RestDecided,
-    SaveJob,
-    SaveParcel,
-    SavePrint,
-    SendPage,
-    Tell,
     WeightStable,
 )
 from agent.station.facts import JobChanged, PrintChanged, StockMoved
+from agent.station.records import SaveJob, SaveParcel, SavePrint, SendPage, Tell
 from agent.station.state import State
 from agent.station.values import KnownJob, RestVerdict
 from agent.station.view import view

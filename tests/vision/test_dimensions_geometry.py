@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from agent.vision import dimensions_cuboid as cuboid
 from agent.vision import dimensions_fit as fit
 from agent.vision.dimensions_view import View
-from agent.vision.dimensions_weight import Tariff, chargeable_weight_g, dim_weight_g
 
 EYE = np.array([300.0, -500.0, 850.0])
 
@@ -68,17 +67,3 @@ def test_slopes_are_what_moving_the_box_does() -> None:
         assert np.allclose(np.sum(moved * points.normal, axis=1) / step, slopes[:, index], rtol=0.02, atol=0.02)
 
 
-@pytest.mark.parametrize(("sides", "tariff", "grams"), [
-    ((301, 200, 100), Tariff(5000, 10, 500), 1500),
-    ((300, 200, 100), Tariff(5000, 10, 500), 1500),
-    ((300, 200, 100), Tariff(6000, 10, 500), 1000),
-    ((300.0000001, 200, 100), Tariff(4000, 1, 1), 1500),
-])
-def test_dim_weight_rounds_up_as_the_carrier_does(sides: tuple[float, float, float], tariff: Tariff,
-                                                  grams: int) -> None:
-    assert dim_weight_g(*sides, tariff) == grams
-
-
-def test_the_larger_of_gross_and_dim_weight_is_charged() -> None:
-    assert chargeable_weight_g(1620, 1500, Tariff()) == 2000
-    assert chargeable_weight_g(900, 1500, Tariff()) == 1500

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.station import machine
-from agent.station.events import Acknowledge, Effect, Event, JobCancelled, Record
+from agent.station.events import Event, JobCancelled
+from agent.station.records import Acknowledge, Effect, Record
 
 if TYPE_CHECKING:
     from agent.station.state import State

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.station.events import DropFacts
+from agent.station.records import DropFacts
 from tests.simulation.node import Node, Shell
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.station import machine
-from agent.station.events import AgentStarted, Effect, Event, Record, SendPage
+from agent.station.events import AgentStarted, Event
+from agent.station.records import Effect, Record, SendPage
 
 if TYPE_CHECKING:
     from agent.station.state import State

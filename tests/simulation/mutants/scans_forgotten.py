@@ -11,7 +11,8 @@ from agent.run import lasting
 from tests.simulation.node import Node, Shell
 
 if TYPE_CHECKING:
-    from agent.station.events import Effect, Event
+    from agent.station.events import Event
+    from agent.station.records import Effect
 
 
 class Mutant(Shell):

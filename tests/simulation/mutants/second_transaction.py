@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from agent.run import lasting
-from agent.station.events import Tell
 from agent.station.machine import step
+from agent.station.records import Tell
 from tests.simulation.node import Node, Shell
 
 if TYPE_CHECKING:
-    from agent.station.events import Effect, Event, Record
+    from agent.station.events import Event
+    from agent.station.records import Effect, Record
 
 
 class Mutant(Shell):
