@@ -42,12 +42,12 @@ if TYPE_CHECKING:
     from firmware_config.settings import Settings
 
 
-class Devices:
-    """All hardware of the station, each piece behind its worker."""
 # So long a slip waits for the carton that it tells; its job came a moment before.
 SUGGESTION_S = 1.0
 
 
+class Devices:
+    """All hardware of the station, each piece behind its worker."""
 
     def __init__(self, settings: Settings, clock: Clock, post: Callable[[Event], None]) -> None:
         self._settings, self.clock, self._post = settings, clock, post
@@ -59,9 +59,9 @@ SUGGESTION_S = 1.0
                          camera_calibration(settings, name) if "measure" in one.role else None)
             for name, one in zip(names, settings.camera, strict=True)
         ]
+        self.cartons = Cartons(settings.packing, post, clock.now_ms)
         self._printers = {
             name: PrinterWorker(name, clock, post, partial(open_printer, one, settings, clock),
-        self.cartons = Cartons(settings.packing, post, clock.now_ms)
                                 partial(rasters_of, one, self.suggested),
                                 one.media, Path(settings.directory) / f"roll-{name}.json")
             for name, one in zip(printers(settings), settings.printer, strict=False)
@@ -121,9 +121,9 @@ SUGGESTION_S = 1.0
 
     def stop(self) -> None:
         """Stop all workers, within a second."""
+        self.cartons.stop()
         _stop(self.workers)
         if self._signals is not None:
-        self.cartons.stop()
             self._signals.close()
 
     def follow(self, old: Devices) -> tuple[str, ...]:
@@ -132,10 +132,10 @@ SUGGESTION_S = 1.0
         Return the names of those that go on; `start` opens the rest.
         """
         now, before = self._settings, old._settings
-        if now.scale == before.scale:
-            self._scales = old._scales
         self.cartons = old.cartons
         self.cartons.settings = now.packing
+        if now.scale == before.scale:
+            self._scales = old._scales
         if now.camera == before.camera:
             self._cameras = old._cameras
         if now.scanner == before.scanner:
@@ -172,12 +172,12 @@ SUGGESTION_S = 1.0
                           sender=self._settings.station.sender)
         self._printers[printer_of(self._settings, page.role)].print(order)
 
-    def print_test(self, role: Role) -> str:
-        """Print a test page on the printer for a role; return the printer's name, empty where there is none."""
     def suggested(self, job: Job) -> Suggestion | None:
         """Return what is suggested for a job; asked by a printer's thread, which may wait for it."""
         return self.cartons.of(job, SUGGESTION_S)
 
+    def print_test(self, role: Role) -> str:
+        """Print a test page on the printer for a role; return the printer's name, empty where there is none."""
         from agent.devices.test_page import TestPage
 
         name = printer_of(self._settings, role)

@@ -124,7 +124,6 @@ class Printer(Section, frozen=True, kw_only=True):
     doubt_after_s: Annotated[float, Meta(ge=5, le=600)] = 30.0
 
 
-class Signals(Section, frozen=True, kw_only=True):
 class Packing(Section, frozen=True, kw_only=True):
     """`[packing]`: how cartons are suggested, and how often the weight may stop a right parcel."""
 
@@ -137,6 +136,7 @@ class Packing(Section, frozen=True, kw_only=True):
     false_stops_per_1000: Annotated[float, Meta(ge=0.1, le=100)] = 1.5
 
 
+class Signals(Section, frozen=True, kw_only=True):
     """`[signals]`: lamps, buzzer and button on GPIO lines (BCM numbers)."""
 
     driver: Literal["bench", "gpio", "off"] = "off"
@@ -163,8 +163,8 @@ class Settings(Section, frozen=True, kw_only=True):
     scanner: tuple[Scanner, ...] = ()
     printer: tuple[Printer, ...] = ()
     signals: Signals = Signals()
-
     packing: Packing = Packing()
+
     @property
     def renewed_cert_file(self) -> Path:
         """Where a certificate lies that was renewed over the link; it goes before the broker's `cert_file`."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from agent.station import boxes, pages, parcels
+from agent.station import boxes, parcels
 from agent.station.commands import Card, Command, card_of
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ def obey(turn: Turn, card: Card, event: CodesSeen) -> None:
         case Command.CARTON:
             boxes.carton(turn, "taken", card.value, advised)
         case Command.REPEAT if parcel is not None and label is not None and parcel.state in ("labelled", "unproven"):
-            parcels.again(turn, parcel, label)
+            parcels.again(turn, label)
         case Command.AGAIN if turn.state.doubt is not None:
-            pages.again(turn, turn.state.doubt, "print.packer-wants-new")
+            parcels.again(turn, turn.state.doubt)
         case _:
             turn.say("card.no-effect", card.command.value)

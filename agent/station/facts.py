@@ -75,7 +75,7 @@ class ParcelChanged(Fact, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class LabelWanted(Fact, frozen=True, kw_only=True, omit_defaults=True):
-    """A parcel was weighed and measured and waits for its label."""
+    """A parcel was weighed and measured and waits for its label; `voids` is the mark of one that is void for it."""
 
     kind = "label-wanted"
     type = "pack.parcel.label-wanted.1"
@@ -87,10 +87,11 @@ class LabelWanted(Fact, frozen=True, kw_only=True, omit_defaults=True):
     dims: Dimensions
     contents: tuple[Piece, ...] = ()
     billed: Billed | None = None
+    voids: str = ""
 
     @property
     def key(self) -> str:
-        return f"parcel/{self.parcel}/label-wanted"
+        return f"parcel/{self.parcel}/label-wanted" + (f"/{self.voids}" if self.voids else "")
 
 
 class StockMoved(Fact, frozen=True, kw_only=True, omit_defaults=True):

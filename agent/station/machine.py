@@ -91,7 +91,7 @@ def step(state: State, event: Event, config: Settings) -> tuple[State, list[Reco
             visits.codes_seen(turn, event)
         case ButtonPressed():
             if turn.state.doubt is not None and event.long:
-                pages.again(turn, turn.state.doubt, "print.packer-wants-new")
+                parcels.again(turn, turn.state.doubt)
             elif turn.state.doubt is not None:
                 visits.came_out(turn, turn.state.doubt, settled="print.packer-has-it")
             elif not event.long:
@@ -100,7 +100,7 @@ def step(state: State, event: Event, config: Settings) -> tuple[State, list[Reco
         case CopyWanted():
             parcel = turn.state.parcel(event.parcel)
             if parcel is not None and event.page is not None and parcel.state in ("labelled", "unproven"):
-                parcels.again(turn, parcel, event.page)
+                parcels.again(turn, event.page)
 
         case RollSeen():
             others = tuple(roll for roll in turn.state.rolls if roll.device != event.device)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # The paper id of the slip that a parcel wears until its label is here.
 WAITING_SLIP = "waiting"
 OUTDATED = "parcel.label-outdated"
+WANTS_NEW = "print.packer-wants-new"
 BEING_MEASURED = unmeasured("camera.measuring")
 NOT_IN_TIME = unmeasured("camera.not-in-time")
 NOT_MEASURED = unmeasured("camera.not-calibrated")
@@ -36,6 +37,7 @@ def new(turn: Turn, known: KnownJob | None, job: Job, number: int, gross: Weight
     return Parcel(
         id=f"{job.job}/{number}", job=job.job, rev=job.rev, state="open", gross=gross,
         wants="request" if job.label_when == "on_request" else wants, label=label.id if label is not None else "",
+        reissue=label is not None and label.reprint == "reissue",
         tracking=tracking_of((label,) if label is not None else ()), packer=turn.state.packer,
         sscc=job.sscc[number - 1] if number <= len(job.sscc) else pool.next_sscc(turn) if labels else "",
         max_gross_g=0.0 if job.verify.max_gross_g is UNSET else job.verify.max_gross_g,
@@ -106,8 +108,11 @@ def weighed(turn: Turn, parcel: Parcel, box: Box, gross: Weight, event: CodesSee
     return turn.state.parcel(parcel.id) or parcel
 
 
-def accept(turn: Turn, parcel: Parcel, reasons: tuple[str, ...] = ()) -> None:
-    """The parcel may ship: its label is printed, or asked for, or none is needed; `reasons` say why a first is void."""
+def accept(turn: Turn, parcel: Parcel, reasons: tuple[str, ...] = (), voids: str = "") -> None:
+    """The parcel may ship: its label is printed, or asked for, or none is needed.
+
+    `reasons` say why a first label is void, `voids` is its mark.
+    """
     parcel = replace(parcel, state="open", reasons=reasons, waiting=parcel.wants == "request")
     if parcel.wants == "none":
         close(turn, parcel)
@@ -117,6 +122,7 @@ def accept(turn: Turn, parcel: Parcel, reasons: tuple[str, ...] = ()) -> None:
         turn.tell(LabelWanted(
             parcel=parcel.id, job=parcel.job, rev=parcel.rev, gross=parcel.gross, dims=parcel.dims,
             contents=manifest(dict(parcel.contents), parcel.items), billed=tariffs.billed(parcel),
+            voids=voids,
         ))
         if turn.config.station.waiting_slip:
             pages.queue(turn, "slip", parcel.job, parcel.rev, WAITING_SLIP, parcel=parcel.id, urgent=True)
@@ -196,16 +202,22 @@ def relabel(turn: Turn, parcel: Parcel, papers: tuple[Paper, ...]) -> None:
     _retire_pages(turn, parcel, "parcel.relabelled")
     parcel = replace(
         parcel, state="open", waiting=False, wants="job", label=labels[0].id, tracking=tracking_of(labels),
-        print_no=0, reasons=(),
+        print_no=0, reasons=(), reissue=labels[0].reprint == "reissue",
     )
     turn.save_parcel(parcel, told=False)
     pages.queue(turn, "label", parcel.job, parcel.rev, parcel.label, parcel=parcel.id, urgent=True)
 
 
-def again(turn: Turn, parcel: Parcel, page: Print) -> None:
-    """Print a parcel's label anew: the first is void, the new one says that it is a copy."""
-    turn.save_parcel(replace(parcel, state="open", print_no=0), told=False)
-    pages.again(turn, page, "print.packer-wants-new")
+def again(turn: Turn, page: Print) -> None:
+    """Print a page anew: the first is void, the new one says that it is a copy, or is a label bought anew."""
+    parcel = turn.state.parcel(page.parcel) if page.role == "label" else None
+    if parcel is not None and parcel.reissue:
+        pages.void(turn, page, WANTS_NEW)
+        accept(turn, replace(parcel, wants="request", print_no=0, tracking=""), (WANTS_NEW,), voids=page.mark)
+        return
+    if parcel is not None:
+        turn.save_parcel(replace(parcel, state="open", print_no=0), told=False)
+    pages.again(turn, page, WANTS_NEW)
 
 
 def tracking_of(labels: tuple[Paper, ...]) -> str:

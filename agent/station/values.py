@@ -127,11 +127,16 @@ class PaperFile(Value, frozen=True, kw_only=True):
 
 
 class Paper(Value, frozen=True, kw_only=True):
-    """A paper of a job: `data` feeds our template, `file` is printed as it is."""
+    """A paper of a job: `data` feeds our template, `file` is printed as it is.
+
+    `reprint` says what a label's second print is: a `copy` that says so, or a `reissue`: the first label is void and a
+    new one is asked for.
+    """
 
     id: Ident
     role: Role
     media: Annotated[str, Meta(max_length=16)] = ""
+    reprint: Literal["copy", "reissue"] = "copy"
     lang: Lang | UnsetType = UNSET
     data: LabelContent | UnsetType = UNSET
     file: PaperFile | UnsetType = UNSET
@@ -320,7 +325,7 @@ class Parcel(Value, frozen=True, kw_only=True):
     platform in which it was judged and never leaves the station. `contents` are pieces per SKU, `items` those of them
     that were scanned; `wants` says where its label comes from (its job's papers, a request to the OMS, nowhere) and
     `label` which paper it is. `carton` is the one that the packer said, else the suggested one, of size `outer_mm`;
-    `predicted` is the gross that the station's own label before packing was made for.
+    `predicted` is the gross that the station's own label before packing was made for; `reissue` is its label's rule.
     """
 
     id: ParcelId
@@ -349,6 +354,7 @@ class Parcel(Value, frozen=True, kw_only=True):
     settled: bool = False
     wants: Wants = "none"
     label: str = ""
+    reissue: bool = False
 
     @property
     def ended(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from agent.station import rolls
@@ -238,6 +239,30 @@ def test_a_waiting_slip_prints_where_the_site_wants_one_and_not_once_the_label_i
     bench.see("J-2")
     bench.send_label("J-2/1")
     assert [page.state for page in bench.pages.values() if page.job == "J-2" and page.role == "slip"] == ["void"]
+
+
+@pytest.mark.parametrize("end", ["in doubt", "printed"])
+def test_a_label_that_may_not_be_copied_is_void_and_bought_anew(end: str) -> None:
+    """Some carriers take a number once: the packer's wish for another print is a wish for another label."""
+    label = {"id": "label", "role": "label", "data": {"tracking": "T-1"}, "reprint": "reissue"}
+    bench = Bench()
+    bench.assign(early_job(papers=[label]))
+    first = bench.outbox[-1]
+    if end == "in doubt":
+        bench.send(PageDoubtful(at_ms=0, print_no=first.no, code="printer.mute"))
+        bench.send(ButtonPressed(at_ms=0, long=True))
+    else:
+        print_all(bench)
+        bench.send(CopyWanted(at_ms=0, parcel="J-1/1", page=bench.page_of("J-1", "label")))
+    assert bench.page_state(first.no) == "void"
+    assert [fact.voids for fact in bench.told(LabelWanted)] == [first.mark]
+    assert len(bench.outbox) == 1, "nothing is printed until the new one is here"
+
+    bench.send_label("J-1/1", "T-2")
+    assert print_all(bench) == [("J-1", "label")]
+    assert (bench.page_of("J-1", "label").copy_of, bench.parcels["J-1/1"].tracking) == (0, "T-2")
+    bench.send(CopyWanted(at_ms=0, parcel="J-1/1", page=bench.page_of("J-1", "label")))
+    assert bench.page_of("J-1", "label").copy_of, "the new label's own rule counts: a copy that says so"
 
 
 def test_the_packer_hears_before_the_roll_ends() -> None:
