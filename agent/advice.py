@@ -53,8 +53,6 @@ if TYPE_CHECKING:
 ANY_CARTON, ANY_TARE_G, ANY_TARE_VARIANCE = "any", 180.0, 150.0**2
 # A SKU of which nothing at all is known weighs as much as the middle of those that are; before there are any, this.
 FIRST_MEDIAN_G = 300.0
-# How many lessons a look-up of similar SKUs may be old.
-SHELF_LESSONS = 200
 ALERTNESS = "alertness"
 MISFIT = "misfit:"
 
@@ -79,7 +77,7 @@ class Advice:
                     self._known[key] = msgspec.json.decode(body, type=Weight)
         self._alertness = dataclasses.replace(alertness, budget_per_1000=false_stops_per_1000)
         self._catalogue = Catalogue().with_rows((catalogue or {}).items())
-        self._shelf, self._lessons = Shelf(self._known), 0
+        self._shelf = Shelf(self._known)
         self._items: dict[str, float] = {}
         self._litres: dict[str, float] = {}
         self._missed: set[str] = set()
@@ -177,10 +175,7 @@ class Advice:
         wrong = parcel.finding.wrong if parcel.finding is not None else 0.0
         self._alertness = self._alertness.after(wrong, settled_right=True if parcel.settled else None)
         changed = learn(self._known, contents, parcel.gross.value_g, parcel.gross.u95_g / 2, settled=parcel.settled)
-        self._known |= changed
-        self._lessons += 1
-        if self._lessons % SHELF_LESSONS == 0:
-            self._shelf = Shelf(self._known)
+        self._believe(changed)
         bodies = {key: msgspec.json.encode(weight) for key, weight in changed.items()}
         return bodies | {ALERTNESS: msgspec.json.encode(self._alertness)} | self._fitted(parcel)
 
@@ -214,12 +209,12 @@ class Advice:
         for name, sku in self._catalogue.skus.items():
             old, key = before.skus.get(name), sku_key(name)
             if old is not None and old.weight_g != sku.weight_g and sku.weight_g is not None and key in self._known:
-                opened[key] = forgotten(self._known[key], sku.weight_g, self._median_g())
+                opened[key] = forgotten(self._known[key], sku.weight_g, sku.weight_g)
         for name, carton in self._catalogue.cartons.items():
             tare = before.cartons.get(name)
             if tare is not None and tare.tare_g != carton.tare_g and carton_key(name) in self._known:
                 opened[carton_key(name)] = first_tare(carton.tare_g)
-        self._known |= opened
+        self._believe(opened)
         return {key: msgspec.json.encode(weight) for key, weight in opened.items()}
 
     def forget(self, sku: str) -> dict[str, bytes] | None:
@@ -230,8 +225,9 @@ class Advice:
         key = sku_key(sku)
         if key not in self._known:
             return None
-        self._known[key] = forgotten(self._known[key], self._catalogue_g(sku), self._median_g())
-        return {key: msgspec.json.encode(self._known[key])}
+        fresh = {key: forgotten(self._known[key], self._catalogue_g(sku), self._shelf.middle_g(FIRST_MEDIAN_G))}
+        self._believe(fresh)
+        return {key: msgspec.json.encode(fresh[key])}
 
     # -- words of `agent.packing` -------------------------------------------------------------------------------
 
@@ -252,7 +248,8 @@ class Advice:
             self._remember(job)
         for sku in units:
             if sku_key(sku) not in self._known:
-                self._known[sku_key(sku)] = first_sight(self._catalogue_g(sku), self._median_g())
+                middle_g = self._shelf.middle_g(FIRST_MEDIAN_G)
+                self._believe({sku_key(sku): first_sight(self._catalogue_g(sku), middle_g)})
         box = cartons_for(job, self._catalogue).get(carton)
         if carton and carton_key(carton) not in self._known:
             self._known[carton_key(carton)] = first_tare(box.tare_g) if box is not None else _any_tare()
@@ -273,9 +270,9 @@ class Advice:
         master = self._catalogue.skus.get(sku)
         return self._items.get(sku, master.weight_g if master is not None else None)
 
-    def _median_g(self) -> float:
-        weights = sorted(weight.grams for key, weight in self._known.items() if key.startswith("sku:"))
-        return weights[len(weights) // 2] if weights else FIRST_MEDIAN_G
+    def _believe(self, changed: dict[str, Weight]) -> None:
+        self._known |= changed
+        self._shelf.move(changed)
 
 
 def _any_tare() -> Weight:

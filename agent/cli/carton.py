@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent.cli.carton_store import clearance, import_, load_json
+from agent.cli.carton_store import clearance, import_, load_json, stored_packing
+from agent.cli.store import DIRECTORY
 
 if TYPE_CHECKING:
     from agent.packing.model import PackedCarton, Plan, Reason
@@ -107,10 +108,12 @@ def _summary(rows: dict[str, dict[str, object]], *, as_json: bool, printed: str 
 
 
 @group.command()
-@click.argument("solutions", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--catalogue", "catalogues", required=True, type=click.Path(path_type=Path, dir_okay=False),
-              help="File with the carton catalogues.")
-@click.option("--order", required=True, help="Which order of SOLUTIONS.")
+@click.argument("solutions", required=False, type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--catalogue", "catalogues", type=click.Path(path_type=Path, dir_okay=False),
+              help="File with the carton catalogues of SOLUTIONS.")
+@click.option("--order", default="", help="Which order of SOLUTIONS.")
+@click.option("--job", default="", help="Instead of SOLUTIONS: a job of the station whose record is in --directory.")
+@DIRECTORY
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="An .svg or .png file.")
 @click.option("--carton", "number", default=1, show_default=True, help="Which of the order's cartons.")
 @click.option("--step", type=click.IntRange(min=1), help="Draw up to this step, which is marked; else the full carton.")
@@ -118,22 +121,28 @@ def _summary(rows: dict[str, dict[str, object]], *, as_json: bool, printed: str 
 @click.option("--black-and-white", is_flag=True, help="PNG in one bit, as a slip prints it.")
 @click.option("--json", "as_json", is_flag=True, help="Print the steps as JSON.")
 def draw(  # noqa: PLR0913 (one parameter an option)
-    solutions: Path, catalogues: Path, *, order: str, out: Path | None, number: int, step: int | None,
-    width_px: int, black_and_white: bool, as_json: bool,
+    solutions: Path | None, catalogues: Path | None, *, order: str, job: str, directory: Path, out: Path | None,
+    number: int, step: int | None, width_px: int, black_and_white: bool, as_json: bool,
 ) -> None:
-    """Draw how a carton of SOLUTIONS is packed, and say it in words."""
+    """Draw how a carton of SOLUTIONS, or of a job's record, is packed, and say it in words."""
     from agent.packing.isometric import draw as drawn
     from agent.packing.isometric import svg
     from agent.packing.steps import steps
 
-    packed = _packed(load_json(solutions), load_json(catalogues), order, number, solutions)
+    if job:
+        packed = stored_packing(directory, job, number)
+    elif solutions is None or catalogues is None or not order:
+        msg = "name SOLUTIONS with --catalogue and --order, or a --job"
+        raise click.UsageError(msg)
+    else:
+        packed = _packed(load_json(solutions), load_json(catalogues), order, number, solutions)
     moves = steps(packed)
     if step is not None and step > len(moves):
         msg = f"the carton has {len(moves)} steps"
         raise click.BadParameter(msg, param_hint="--step")
     upto = None if step is None else sum(len(move.units) for move in moves[:step])
     picture = drawn(packed, upto, len(moves[step - 1].units) if step else 1)
-    title = f"{order}, carton {number}: {packed.carton.id}"
+    title = f"{job or order}, carton {number}: {packed.carton.id}"
     words = [f"{at}. {move.words}" for at, move in enumerate(moves, 1)]
     if out is not None and out.suffix.lower() == ".png":
         from agent.papers.packing_picture import packing_picture
@@ -143,7 +152,7 @@ def draw(  # noqa: PLR0913 (one parameter an option)
         shown = words if step is None else [words[step - 1]]
         out.write_text(svg(picture, title, shown, width_px), encoding="utf-8")
     if as_json:
-        click.echo(json.dumps({"order": order, "carton": packed.carton.id, "steps": [
+        click.echo(json.dumps({"order": job or order, "carton": packed.carton.id, "steps": [
             {"sku": move.sku, "count": len(move.units), "words": move.words,
              "at_mm": [list(one.pos_mm) for one in move.units]} for move in moves]}))
     else:

@@ -13,6 +13,7 @@ from agent.cli.store import DIRECTORY, JSON
 
 if TYPE_CHECKING:
     from agent.packing.master import Imported
+    from agent.packing.model import PackedCarton
     from agent.store.shelf import Shelf
 
 REQUEST_BYTES = 12_000
@@ -116,6 +117,27 @@ def _keep(read: Imported, socket_path: Path, directory: Path) -> str:
     return "the station has them" if rows else "nothing was kept"
 
 
+def stored_packing(directory: Path, job: str, number: int) -> PackedCarton:
+    """Return one carton of what the station suggested for a job; a usage error when its store has none."""
+    import msgspec
+
+    from agent.cartons import packed_of
+    from agent.cli.weights import or_end
+    from agent.station.values import Suggestion
+    from agent.store.shelf import read_shelf
+
+    def body() -> bytes:
+        with read_shelf(directory) as shelf:
+            return shelf.suggestion(job)
+
+    found = or_end(body)
+    cartons = msgspec.json.decode(found, type=Suggestion).cartons if found else ()
+    if not 0 < number <= len(cartons):
+        msg = f"the station suggested no carton {number} for job {job}"
+        raise click.UsageError(msg)
+    return packed_of(cartons[number - 1])
+
+
 @click.command()
 @DIRECTORY
 @JSON
@@ -131,7 +153,7 @@ def clearance(directory: Path, as_json: bool) -> None:
             return Advice(shelf.beliefs()).misfits
 
     found = []
-    for about, misfits in sorted(or_end(told).items()):
+    for about, misfits in sorted((about, count) for about, count in or_end(told).items() if count):
         kind, _, name = about.partition(":")
         room_mm = carton_room_mm(misfits) if kind == "carton" else item_room_mm(misfits)
         found.append({"kind": kind, "name": name, "misfits": misfits, "room_mm": room_mm})

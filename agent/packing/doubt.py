@@ -87,13 +87,30 @@ def _phrase(suspect: Suspect) -> str:
 
 
 class Shelf:
-    """All SKUs by weight, to look up which one could be there instead. Rebuild it now and then; it need not be new."""
+    """All SKUs by weight, to look up which one could be there instead."""
 
     def __init__(self, known: Mapping[str, Weight]) -> None:
-        rows = sorted((weight.grams, key[4:], weight.variance + (weight.spread * weight.grams) ** 2)
-                      for key, weight in known.items() if key.startswith("sku:"))
-        self._grams = [row[0] for row in rows]
-        self._rows = rows
+        self._of = {key: _row(key, weight) for key, weight in known.items() if key.startswith("sku:")}
+        self._rows = sorted(self._of.values())
+        self._grams = [row[0] for row in self._rows]
+
+    def move(self, changed: Mapping[str, Weight]) -> None:
+        """Put the SKUs among these beliefs where they belong now; the others stay."""
+        for key, weight in changed.items():
+            if not key.startswith("sku:"):
+                continue
+            old = self._of.get(key)
+            if old is not None:
+                at = bisect_left(self._rows, old)
+                del self._rows[at], self._grams[at]
+            row = self._of[key] = _row(key, weight)
+            at = bisect_left(self._rows, row)
+            self._rows.insert(at, row)
+            self._grams.insert(at, row[0])
+
+    def middle_g(self, otherwise_g: float) -> float:
+        """Return the median weight of a unit; `otherwise_g` while no SKU is known."""
+        return self._grams[len(self._grams) // 2] if self._grams else otherwise_g
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -107,6 +124,10 @@ class Shelf:
             start = min(max(middle - NEAREST_LIMIT // 2, 0), len(rows) - NEAREST_LIMIT)
             return rows[start:start + NEAREST_LIMIT], len(rows) / NEAREST_LIMIT
         return rows, 1.0
+
+
+def _row(key: str, weight: Weight) -> tuple[float, str, float]:
+    return weight.grams, key[4:], weight.variance + (weight.spread * weight.grams) ** 2
 
 
 def _normal(difference: float, variance: float) -> float:

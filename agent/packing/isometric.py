@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 from math import cos, pi, sin
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from agent.packing.steps import in_packing_order
+from agent.packing.steps import in_packing_order, steps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 Point = tuple[float, float]
 
+LETTER_PX = 7.8
+"""What a letter of 15 px takes at the most, on average."""
 COS, SIN = cos(pi / 6), sin(pi / 6)
 
 
@@ -42,19 +45,22 @@ class Caption:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """Everything on one picture, in the order to draw it: edges behind, shapes, edges in front.
-
-    A caption follows its own item's faces, so that what stands before the item hides it.
-    """
+    """Everything on one picture, in the order to draw it: floor, edges behind, faces, edges in front, captions."""
 
     width: float
     height: float
+    floor: Face
     behind: tuple[tuple[Point, Point], ...]
-    shapes: tuple[Face | Caption, ...]
+    faces: tuple[Face, ...]
     front: tuple[tuple[Point, Point], ...]
+    captions: tuple[Caption, ...]
 
 
-TOP_TONE, FRONT_TONE, SIDE_TONE = 245, 215, 185
+TOP_TONE, FRONT_TONE, SIDE_TONE, FLOOR_TONE = 250, 220, 188, 238
+SMALLEST_CAPTION = 10
+"""A face narrower than the carton's longest edge over this is not numbered."""
+MOST_CAPTIONS = 150
+"""Of more units none is numbered: nobody could read it."""
 
 
 def _flat(x: float, y: float, z: float, inner_mm: Triple) -> Point:
@@ -96,20 +102,43 @@ def _faces(one: Placement, inner_mm: Triple, *, marked: bool) -> list[Face]:
     return [Face(tuple(_flat(*point, inner_mm) for point in points), tone, marked) for tone, points in corners]
 
 
+def _middles(one: Placement, inner_mm: Triple) -> list[Point]:
+    """Return the middles of the faces of a unit that are large enough for a number: top, front, side."""
+    x, y, z = one.pos_mm
+    long, wide, high = one.dims_mm
+    least = max(inner_mm) / SMALLEST_CAPTION
+    middles = ((min(long, wide), (x + long / 2, y + wide / 2, z + high)),
+               (min(long, high), (x + long / 2, y + wide, z + high / 2)),
+               (min(wide, high), (x + long, y + wide / 2, z + high / 2)))
+    return [_flat(*middle, inner_mm) for narrow, middle in middles if narrow >= least]
+
+
+def _covers(face: Face, point: Point) -> bool:
+    """Say whether a convex polygon, whichever way round, has a point inside."""
+    x, y = point
+    sides = [(bx - ax) * (y - ay) - (by - ay) * (x - ax)
+             for (ax, ay), (bx, by) in zip(face.points, face.points[1:] + face.points[:1], strict=True)]
+    return min(sides) > 0 or max(sides) < 0
+
+
 def draw(packed: PackedCarton, upto: int | None = None, marked: int = 1) -> Drawing:
-    """Return the carton with its first `upto` units in packing order (None: all), the last `marked` of them marked."""
+    """Return the carton with its first `upto` units in packing order (None: all), the last `marked` of them marked.
+
+    Each unit has the number of its step, on a face that can be seen.
+    """
     inner = length, width, height = packed.carton.inner_mm
     ordered = in_packing_order(packed.placements)
     shown = ordered if upto is None else ordered[:upto]
     new = {id(one) for one in shown[max(len(shown) - marked, 0):]} if upto is not None else set()
-    numbers = {id(one): at + 1 for at, one in enumerate(ordered)}
-    shapes: list[Face | Caption] = []
-    for one in back_to_front(shown):
-        shapes += _faces(one, inner, marked=id(one) in new)
-        x, y, z = one.pos_mm
-        long, wide, high = one.dims_mm
-        if min(long, wide) >= max(inner) / 14:
-            shapes.append(Caption(_flat(x + long / 2, y + wide / 2, z + high, inner), str(numbers[id(one)])))
+    numbers = {id(one): number for number, step in enumerate(steps(packed), 1) for one in step.units}
+    drawn = back_to_front(shown)
+    faces = [_faces(one, inner, marked=id(one) in new) for one in drawn]
+    captions: list[Caption] = []
+    for at, one in enumerate(drawn if len(drawn) <= MOST_CAPTIONS else ()):
+        before = [face for later in faces[at + 1:] for face in later]
+        seen = next((point for point in _middles(one, inner) if not any(_covers(face, point) for face in before)), None)
+        if seen is not None:
+            captions.append(Caption(seen, str(numbers[id(one)])))
 
     def edge(a: Triple, b: Triple) -> tuple[Point, Point]:
         return _flat(*a, inner), _flat(*b, inner)
@@ -120,11 +149,15 @@ def draw(packed: PackedCarton, upto: int | None = None, marked: int = 1) -> Draw
              edge((length, 0, 0), (length, 0, height)), edge((0, width, 0), (0, width, height)),
              edge((length, width, 0), (length, width, height)), edge((length, 0, height), (length, width, height)),
              edge((0, width, height), (length, width, height)))
-    return Drawing((length + width) * COS, (length + width) * SIN + height, behind, tuple(shapes), front)
+    corners = (0, 0), (length, 0), (length, width), (0, width)
+    floor = Face(tuple(_flat(x, y, 0, inner) for x, y in corners), FLOOR_TONE)
+    return Drawing((length + width) * COS, (length + width) * SIN + height, floor, behind,
+                   tuple(face for unit in faces for face in unit), front, tuple(captions))
 
 
 def svg(drawing: Drawing, title: str, words: Sequence[str] = (), width_px: int = 420) -> str:
-    """Return a drawing as the text of an SVG file with its words below it."""
+    """Return a drawing as the text of an SVG file with its words below it, broken into lines of its width."""
+    words = [line for text in words for line in wrap(text, int(width_px / LETTER_PX), subsequent_indent="\u2003")]
     scale = width_px / (drawing.width * 1.04)
     margin = drawing.width * 0.02
     size = 15 / scale
@@ -133,24 +166,29 @@ def svg(drawing: Drawing, title: str, words: Sequence[str] = (), width_px: int =
         (f'<svg xmlns="http://www.w3.org/2000/svg" width="{width_px}" height="{below * scale:.0f}" '
          f'viewBox="{-margin:.1f} {-margin:.1f} {drawing.width + 2 * margin:.1f} {below:.1f}">'),
         f"<title>{escape(title)}</title>",
+        _polygon(drawing.floor),
         f'<g fill="none" stroke="#888" stroke-width="{1.2 / scale:.2f}" stroke-dasharray="{4 / scale:.1f}">',
         *(_line(*edge) for edge in drawing.behind), "</g>",
-        (f'<g stroke="#222" stroke-width="{1.2 / scale:.2f}" stroke-linejoin="round" font-family="sans-serif" '
-         f'font-size="{size:.1f}" text-anchor="middle">')]
-    for shape in drawing.shapes:
-        if isinstance(shape, Caption):
-            x, y = shape.at
-            parts.append(f'<text x="{x:.1f}" y="{y + size / 3:.1f}" stroke="none">{escape(shape.text)}</text>')
-            continue
-        tone = shape.tone
-        fill = f"rgb({tone},{tone * 7 // 10},60)" if shape.marked else f"rgb({tone},{tone},{tone})"
-        points = " ".join(f"{x:.1f},{y:.1f}" for x, y in shape.points)
-        parts.append(f'<polygon points="{points}" fill="{fill}"/>')
-    parts += ["</g>", f'<g fill="none" stroke="#444" stroke-width="{1.6 / scale:.2f}">',
-              *(_line(*edge) for edge in drawing.front), "</g>", f'<g font-family="sans-serif" font-size="{size:.1f}">']
+        f'<g stroke="#222" stroke-width="{1.2 / scale:.2f}" stroke-linejoin="round">',
+        *map(_polygon, drawing.faces), "</g>",
+        f'<g fill="none" stroke="#444" stroke-width="{1.6 / scale:.2f}">', *(_line(*edge) for edge in drawing.front),
+        "</g>", f'<g font-family="sans-serif" font-size="{size:.1f}" text-anchor="middle">']
+    parts += [f'<text x="{caption.at[0]:.1f}" y="{caption.at[1] + size / 3:.1f}">{escape(caption.text)}</text>'
+              for caption in drawing.captions]
+    parts += ["</g>", f'<g font-family="sans-serif" font-size="{size:.1f}">']
     parts += [f'<text x="0" y="{drawing.height + margin + size * 1.4 * (at + 1):.1f}">{escape(line)}</text>'
               for at, line in enumerate(words)]
     return "\n".join([*parts, "</g>", "</svg>", ""])
+
+
+def colour(face: Face) -> tuple[int, int, int]:
+    """Return red, green and blue of a face: grey, and orange where it is marked."""
+    return (face.tone, face.tone * 7 // 10, 60) if face.marked else (face.tone, face.tone, face.tone)
+
+
+def _polygon(face: Face) -> str:
+    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in face.points)
+    return f'<polygon points="{points}" fill="rgb{colour(face)}"/>'
 
 
 def _line(start: Point, end: Point) -> str:

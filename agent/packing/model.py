@@ -104,12 +104,6 @@ class PackedCarton:
             counted[one.sku] = counted.get(one.sku, 0) + 1
         return counted
 
-    @property
-    def void_mm3(self) -> int:
-        """What the items leave empty of the inside."""
-        taken = sum(one.dims_mm[0] * one.dims_mm[1] * one.dims_mm[2] for one in self.placements)
-        return self.carton.volume_mm3 - taken
-
 
 @dataclass(frozen=True, slots=True)
 class Reason:

@@ -20,8 +20,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from agent.packing.model import PackedCarton
-
 FILL = "fill"
 """Key of the fill, in g per litre of void."""
 CONSTANT = "constant"
@@ -85,11 +83,6 @@ class Contents:
     units: Mapping[str, int]
     carton: str
     void_l: float
-
-
-def contents_of(packed: PackedCarton) -> Contents:
-    """Return the contents of a packed carton as the weight model wants them."""
-    return Contents(packed.units, packed.carton.id, packed.void_mm3 / 1e6)
 
 
 @dataclass(frozen=True, slots=True)

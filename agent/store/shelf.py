@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Shelf:
-    """The tables `beliefs` and `catalogue`. What is written is written inside the running transaction."""
+    """The tables `beliefs`, `catalogue` and `suggestions`. What is written is part of the running transaction."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
@@ -27,6 +27,12 @@ class Shelf:
     def catalogue(self) -> dict[str, bytes]:
         """Return the site's cartons and SKUs by name, as JSON. Raises StoreError."""
         return self._bodies("catalogue")
+
+    def suggestion(self, job: str) -> bytes:
+        """Return what was suggested last for a job, as JSON; empty when nothing was. Raises StoreError."""
+        with sqlite_errors():
+            row = self._db.execute("SELECT body FROM suggestions WHERE job=?", (job,)).fetchone()
+        return bytes(row[0]) if row else b""
 
     def learn(self, changed: Mapping[str, bytes]) -> None:
         """Write what was learned over what was believed."""

@@ -173,7 +173,7 @@ def run_site(seed: int, parcels: int, tests: int, tally: Tally, *, clean: bool =
     known = perfect_beliefs(site) if perfect else first_beliefs(site, extra_skus)
     alertness = Alertness()
     shelf = Shelf(known)
-    for at in range(parcels):
+    for _ in range(parcels):
         units = site.order()
         carton, void_l = site.carton(units)
         packed = site.mispack(units)[0] if site.chance.random() < MISPACK_SHARE else units
@@ -183,10 +183,10 @@ def run_site(seed: int, parcels: int, tests: int, tally: Tally, *, clean: bool =
         if perfect:
             continue
         start = time.process_time()
-        known |= learn(known, contents, gross_g)
+        changed = learn(known, contents, gross_g)
+        known |= changed
+        shelf.move(changed)
         tally.step_ms.append((time.process_time() - start) * 1000)
-        if at % 200 == 199:
-            shelf = Shelf(known)
     for at in range(tests):
         _test_parcel(site, known, shelf, alertness, tally, wrong=at % 2 == 1)
 

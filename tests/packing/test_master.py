@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.packing.clearance import after_fit, after_misfit, clearance_mm
+from agent.packing.clearance import after_fit, after_misfit, clearance_mm, shrunk
 from agent.packing.master import Imported, from_csv, from_json
+from agent.packing.model import Carton
 from agent.packing.units import UnitError
 
 CARTONS = ("carton,inner_length_cm,inner_width_cm,inner_height_cm,outer_length_mm,outer_width_mm,outer_height_mm,"
@@ -88,7 +90,7 @@ def test_no_text_makes_the_import_fail_in_another_way(text: str) -> None:
 
 def test_clearance_grows_with_repeated_misfits_only() -> None:
     assert clearance_mm("dimensioner") == 2
-    assert clearance_mm(None) == clearance_mm("typed") == 8
+    assert (clearance_mm(None), clearance_mm(None, unknown_mm=6), clearance_mm("typed")) == (2, 6, 8)
     counts: dict[str, int] = {}
     for _ in range(3):
         counts |= after_misfit(counts, ["A"])
@@ -96,4 +98,13 @@ def test_clearance_grows_with_repeated_misfits_only() -> None:
     assert clearance_mm("dimensioner", counts["A"]) == 6
     counts |= after_fit(counts, ["A", "B"])
     assert counts == {"A": 2}
-    assert clearance_mm("typed", 99) == 20
+    assert clearance_mm("typed", 99, padding_mm=5) == 20
+    assert clearance_mm(None, unknown_mm=30) == 30
+
+
+def test_a_carton_that_did_not_hold_its_items_counts_as_smaller_from_the_third_time_on() -> None:
+    carton = Carton("S", (200, 150, 100), (208, 158, 110), 120, 9_000, 40)
+    assert shrunk(carton, 2) == carton
+    assert (shrunk(carton, 4).inner_mm, shrunk(carton, 4).outer_mm) == ((198, 148, 98), carton.outer_mm)
+    assert shrunk(carton, 99).inner_mm == (190, 140, 90)
+    assert min(shrunk(replace(carton, inner_mm=(5, 5, 5)), 99).inner_mm) == 1

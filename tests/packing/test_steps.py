@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from xml.etree import ElementTree as ET
 
-from agent.packing.isometric import Caption, Face, back_to_front, draw, svg
+from agent.packing.isometric import back_to_front, draw, svg
 from agent.packing.model import Carton, Item, PackedCarton, Placement, Rules
 from agent.packing.steps import in_packing_order, steps
 from agent.packing.suggest import suggest
@@ -51,16 +51,26 @@ def test_what_stands_behind_is_drawn_first() -> None:
 
 def test_only_the_asked_step_is_marked() -> None:
     drawing = draw(PACKED, 3, 2)
-    faces = [shape for shape in drawing.shapes if isinstance(shape, Face)]
-    assert len(faces) == 9
-    assert sum(face.marked for face in faces) == 6
-    assert not any(isinstance(shape, Face) and shape.marked for shape in draw(PACKED).shapes)
-    assert {shape.text for shape in draw(PACKED).shapes if isinstance(shape, Caption)} == {"1", "2", "3", "4"}
+    assert len(drawing.faces) == 9
+    assert sum(face.marked for face in drawing.faces) == 6
+    assert not any(face.marked for face in draw(PACKED).faces)
+
+
+def test_each_unit_has_the_number_of_its_step_where_it_can_be_seen() -> None:
+    assert sorted(caption.text for caption in draw(PACKED).captions) == ["1", "2", "2", "3"]
+    low, cover = Placement("low", (0, 0, 0), (300, 200, 40)), Placement("cover", (0, 0, 40), (300, 200, 40))
+    captions = draw(PackedCarton(CARTON, (low, cover), 0)).captions
+    assert [caption.text for caption in captions] == ["1", "2"], "the lower one is numbered on its front"
+    assert captions[0].at[1] > captions[1].at[1]
+    hidden = Placement("hidden", (0, 0, 0), (100, 60, 40))
+    around = (Placement("front", (0, 60, 0), (300, 140, 100)), Placement("side", (100, 0, 0), (200, 60, 100)),
+              Placement("lid", (0, 0, 40), (100, 60, 60)))
+    assert "1" not in {caption.text for caption in draw(PackedCarton(CARTON, (hidden, *around), 0)).captions}
 
 
 def test_the_drawing_stays_on_its_sheet() -> None:
     drawing = draw(PACKED)
-    points = [point for shape in drawing.shapes if isinstance(shape, Face) for point in shape.points]
+    points = [point for face in (drawing.floor, *drawing.faces) for point in face.points]
     assert all(-0.01 <= x <= drawing.width + 0.01 and -0.01 <= y <= drawing.height + 0.01 for x, y in points)
 
 

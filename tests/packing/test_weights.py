@@ -16,7 +16,6 @@ from agent.packing.doubt import (
     vouching,
     weigh_up,
 )
-from agent.packing.model import Carton, PackedCarton, Placement
 from agent.packing.weights import (
     CONSTANT,
     FILL,
@@ -26,7 +25,6 @@ from agent.packing.weights import (
     UnknownError,
     Weight,
     carton_key,
-    contents_of,
     expected,
     first_sight,
     first_tare,
@@ -164,13 +162,6 @@ def test_false_stops_raise_the_threshold_until_they_are_within_the_budget() -> N
     assert calm.after(0.999).threshold == LADDER[0]
 
 
-def test_a_packed_carton_gives_its_contents() -> None:
-    carton = Carton("C", (200, 100, 100), (206, 106, 112), 90, 9000, 400)
-    packed = PackedCarton(carton, (Placement("A", (0, 0, 0), (100, 100, 100)),
-                                   Placement("A", (100, 0, 0), (50, 100, 100))), 500)
-    assert contents_of(packed) == Contents({"A": 2}, "C", 0.5)
-
-
 def test_beliefs_start_as_plain_values() -> None:
     assert first_tare(100).grams == 100.0
     assert FIRST_FILL.spread == 0.3
@@ -184,3 +175,14 @@ def test_a_simulated_site_learns_enough_to_find_mispacked_parcels() -> None:
     assert tally.found_share >= 0.80
     assert tally.named_share >= 0.80
     assert tally.fixed_false > 20 * tally.false_alarms
+
+
+def test_a_shelf_that_is_moved_is_the_one_that_would_be_built_anew() -> None:
+    beliefs = known(A=100.0, B=250.0, C=40.0)
+    shelf = Shelf(beliefs)
+    changed = {sku_key("A"): replace(beliefs[sku_key("A")], grams=300.0), sku_key("D"): first_sight(60, 100),
+               carton_key("box"): first_tare(80)}
+    shelf.move(changed)
+    for grams in (40.0, 60.0, 100.0, 250.0, 300.0):
+        assert shelf.near(grams, 20.0) == Shelf(beliefs | changed).near(grams, 20.0)
+    assert (len(shelf), shelf.middle_g(1.0), Shelf({}).middle_g(7.0)) == (4, 250.0, 7.0)
