@@ -28,6 +28,7 @@ from agent.station.events import (
     RollSeen,
     ScanLost,
 )
+from agent.station.gs1 import GS1_IDENTIFIERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -263,7 +264,8 @@ class ScannerWorker(Worker):
             if isinstance(scan, LostScan):
                 self._post(ScanLost(at_ms=scan.at_ms, code=scan.code))
             else:
-                self._post(CodesSeen(at_ms=scan.at_ms, visit=0, codes=(scan.text,), scanned=True))
+                gs1 = (scan.text,) if scan.identifier in GS1_IDENTIFIERS else ()
+                self._post(CodesSeen(at_ms=scan.at_ms, visit=0, codes=(scan.text,), scanned=True, gs1=gs1))
 
 
 def _roll_book(path: Path) -> RollBook:

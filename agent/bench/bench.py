@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from agent.bench.camera import DOTS_MM, jpeg
 from agent.bench.printer import SimulatedPrinter
 from agent.bench.scale import ScalePhysics, ScaleRig
+from agent.bench.scanner import SimulatedScanner
 from agent.bench.scene import Box, Hand, Scene, Sticker
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Bench:
         self._hand_until_s = 0.0
         self.lines: dict[int, int] = {}
         self.button: Callable[[int], None] = lambda level: None
+        self.scanner = SimulatedScanner(directory / "scanner")
         self.printer = SimulatedPrinter(
             "QL-820NWB", media, roll_mm, directory / "printed", self.note, self.now_s,
         )
@@ -153,6 +155,9 @@ class Bench:
         self.button(0)
         threading.Timer((1.6 if long else 0.15) / self.speed, self.button, (1,)).start()
 
+    def _hands_scan(self, code: str) -> None:
+        self.scanner.scan(code)
+
     def _hands_roll(self, mm: float, media: str = "62") -> None:
         self.printer.load_roll(mm, media)
 
@@ -198,8 +203,9 @@ class Bench:
             return np.asarray(image.convert("L"), dtype=np.uint8)
 
     def close(self) -> None:
-        """Stop the printer and close the journal."""
+        """Stop the printer, unplug the scanner and close the journal."""
         self.printer.stop()
+        self.scanner.close()
         self._journal.close()
 
 

@@ -14,6 +14,7 @@ from agent.demo.packer import codes_on
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from agent.demo.packer import Size
     from agent.demo.shift import Demo
 
 ENDS = ("packed", "cancelled", "expired", "rejected")
@@ -86,14 +87,14 @@ def _jobs(demo: Demo, report: dict[str, Any], found: Audit) -> None:
 
 
 def _parcels(demo: Demo, facts: list[tuple[str, dict[str, Any]]], found: Audit) -> None:
-    """Each packed job has one closed parcel, of the weight that really stood there."""
+    """Each box of a packed job is one closed parcel, of the weight that really stood there."""
     closed = [data for kind, data in facts if kind == "parcel" and data["state"] == "closed"]
     found.photos = [data["photo_sha256"] for data in closed if data.get("photo_sha256")]
     for job, times in Counter(data["job"] for data in closed).items():
-        if times > 1:
+        if times > len(demo.label_codes(job)):
             found.doubled.append(f"{job} has {times} closed parcels")
     for data in closed:
-        off_g = abs(data["gross"]["value_g"] - demo.sizes[data["job"]].mass_g)
+        off_g = abs(data["gross"]["value_g"] - _box_of(demo, data).mass_g)
         if off_g > 10:
             found.wrong.append(f"{data['parcel']} was told {off_g:.0f} g off what stood on the scale")
         _size(demo, data, found)
@@ -104,13 +105,18 @@ def _parcels(demo: Demo, facts: list[tuple[str, dict[str, Any]]], found: Audit) 
         found.in_doubt += kind == "print" and data["state"] == "in-doubt"
 
 
+def _box_of(demo: Demo, parcel: dict[str, Any]) -> Size:
+    """Return what really stood there: a job's second box has a size of its own."""
+    return demo.sizes.get(parcel["parcel"], demo.sizes[parcel["job"]])
+
+
 def _size(demo: Demo, parcel: dict[str, Any], found: Audit) -> None:
     """A size is right to the centimetre, or was refused with a reason."""
     told = [parcel["dims"][edge].get("value_mm") for edge in ("length", "width", "height")]
     if None in told:
         return
     found.sizes += 1
-    size = demo.sizes[parcel["job"]]
+    size = _box_of(demo, parcel)
     off_mm = max(abs(a - b) for a, b in zip(told, (size.length_mm, size.width_mm, size.height_mm), strict=True))
     if off_mm > 10:
         found.wrong.append(f"{parcel['parcel']} was told {off_mm:.0f} mm off its box's size")
@@ -138,19 +144,20 @@ def _paper(demo: Demo, journal: list[dict[str, Any]], facts: list[tuple[str, dic
     found.partial = sum(line["kind"] == "partial" for line in journal)
     voided = {data["mark"] for kind, data in facts if kind == "print" and data["state"] == "void"}
     for job in demo.jobs:
-        labels = [name for name, codes in pages.items() if demo.label_code(job) in codes]
+        each = [[name for name, codes in pages.items() if code in codes] for code in demo.label_codes(job)]
+        labels = [name for names in each for name in names]
         slips = [name for name, codes in pages.items() if job in codes and name not in labels]
         found.labels += len(labels)
         found.slips += len(slips)
-        for kind, names in (("label", labels), ("slip", slips)):
+        for kind, names in (*(("label", names) for names in each), ("slip", slips)):
             valid = [name for name in names if not pages[name] & voided]
             if len(valid) > 1:
                 found.doubled.append(f"the {kind} of {job} came out {len(valid)} times")
     boxes = cast("dict[str, list[str]]", demo.packer.hands.do("look-around")["boxes"])
     for box, names in boxes.items():
         for other in demo.jobs:
-            wears = any(demo.label_code(other) in pages.get(name, frozenset()) for name in names)
-            if wears and other != box:
+            wears = any(pages.get(name, frozenset()) & set(demo.label_codes(other)) for name in names)
+            if wears and other != box.partition("/")[0]:
                 found.wrong.append(f"box {box} wears the label of {other}")
 
 

@@ -116,11 +116,12 @@ class Packer:
         """Return the number of the newest page."""
         return max((self._number(name) for name in self.pages()), default=0)
 
-    def pack(self, box: str, size: Size, slip: str, *, label: str = "") -> None:
-        """Make a box, lay its slip on it and stick a label that is there already, and put it on the scale."""
+    def pack(self, box: str, size: Size, slip: str = "", *, label: str = "") -> None:
+        """Make a box, lay its slip on it and stick a label where they are there, and put it on the scale."""
         self.hands.do("make", box=box, mass_g=size.mass_g, length_mm=size.length_mm, width_mm=size.width_mm,
                       height_mm=size.height_mm, material=size.material, yaw_deg=12.0)
-        self.hands.do("stick", page=self.paper(slip), box=box, x_mm=-size.length_mm / 4, rotation_deg=4.0)
+        if slip:
+            self.hands.do("stick", page=self.paper(slip), box=box, x_mm=-size.length_mm / 4, rotation_deg=4.0)
         if label:
             self.stick(label, size, box=box)
         self.hands.do("put", box=box)
@@ -128,6 +129,11 @@ class Packer:
     def stick(self, label: str, size: Size, *, box: str = "") -> None:
         """Stick a label on the box that stands there, or on one beside the bench."""
         self.hands.do("stick", page=label, box=box, x_mm=size.length_mm / 4, rotation_deg=-7.0)
+
+    def scan(self, *codes: str) -> None:
+        """Scan codes by hand, one after the other."""
+        for code in codes:
+            self.hands.do("scan", code=code)
 
     def finish(self) -> None:
         """Wait for the green lamp, and take the box; put it down once more when its label is taken for a loose one."""
@@ -140,7 +146,7 @@ class Packer:
     def lift(self) -> None:
         """Take the box off, and wait until the station sees it."""
         self.hands.do("lift")
-        self.wait("an empty platform", lambda: self.screen()["sentence"].startswith(("Put ", "Mend ", "Did ")))
+        self.wait("an empty platform", lambda: self.screen()["sentence"].startswith(("Put ", "Mend ", "Did ", "Scan ")))
 
     def close(self) -> None:
         """Go home."""

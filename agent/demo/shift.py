@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from agent.demo.broker import make_broker
 from agent.demo.oms import ReferenceOms
 from agent.demo.packer import Packer, Size, StuckError
+from agent.station.commands import Card, Command
 from agent.station.gs1 import sscc
 
 if TYPE_CHECKING:
@@ -41,13 +42,18 @@ driver = "bench"
 driver = "bench"
 [printer]
 driver = "bench"
+[scanner]
+driver = "serial"
+path = "{root}/bench/scanner"
 [signals]
 driver = "bench"
 """
-MUG = {"sku": "MUG-B", "name": "Mug, blue, 0.3 l", "qty": 2, "weight_g": 310, "dims_mm": [120, 95, 100],
+MUG: dict[str, Any] = {"sku": "MUG-B", "name": "Mug, blue, 0.3 l", "qty": 2, "weight_g": 310, "dims_mm": [120, 95, 100],
        "barcodes": ["4006381333931"]}
-TEA = {"sku": "TEA-G", "name": "Green tea, 100 g", "qty": 1, "weight_g": 128, "dims_mm": [110, 70, 60]}
-LAMP = {"sku": "LAMP-2", "name": "Desk lamp, brass", "qty": 1, "weight_g": 1450, "dims_mm": [230, 150, 60]}
+TEA: dict[str, Any] = {"sku": "TEA-G", "name": "Green tea, 100 g", "qty": 1, "weight_g": 128, "dims_mm": [110, 70, 60],
+       "barcodes": ["4006381333955"]}
+LAMP: dict[str, Any] = {"sku": "LAMP-2", "name": "Desk lamp, brass", "qty": 1, "weight_g": 1450, "dims_mm": [230, 150, 60],
+        "barcodes": ["4006381333948"]}
 CUP = {"sku": "CUP-W", "name": "茶杯，白瓷，手工制作", "qty": 4, "weight_g": 190, "dims_mm": [90, 80, 80]}
 CARTONS = [
     {"id": "S", "inner": [230, 160, 90], "outer": [238, 168, 100], "tare_g": 150, "max_weight_g": 20000, "cost": 42},
@@ -126,9 +132,12 @@ class Demo:
         return job
 
     def label_code(self, job: str) -> str:
-        """Return the code by which a person tells this job's label."""
-        numbers = self.jobs[job].get("sscc") or [f"TRK{job[2:]}77"]
-        return str(numbers[0])
+        """Return the code by which a person tells this job's first label."""
+        return self.label_codes(job)[0]
+
+    def label_codes(self, job: str) -> list[str]:
+        """Return the codes by which a person tells this job's labels, one for each parcel."""
+        return list(self.jobs[job].get("sscc") or [f"TRK{job[2:]}77"])
 
     def line(self, text: str) -> None:
         """Say one readable line."""
@@ -302,6 +311,31 @@ def cancelled(demo: Demo, job: str) -> None:
     packer.lift()
 
 
+def scanned_into_two(demo: Demo, job: str, second: Size) -> None:
+    """Each item is scanned: a wrong one is told, and the job takes two boxes."""
+    packer, size = demo.packer, demo.sizes[job]
+    other = f"{job}/2"
+    demo.sizes[other] = second
+    packer.paper(job)
+    packer.scan(job)
+    packer.wait_sentence("Scan 1 x LAMP-2, 1 x TEA-G")
+    packer.scan(*MUG["barcodes"])
+    demo.line(f"{job}: the packer scans a mug; the screen says: {packer.wait_sentence('Wrong item')}")
+    packer.scan(*LAMP["barcodes"])
+    packer.wait_sentence("Scan 1 x TEA-G")
+    packer.pack(job, size, job)
+    packer.wait_sentence("Scan 1 x TEA-G")
+    packer.scan(Card(Command.NEXT).text)
+    packer.stick(packer.paper(demo.label_codes(job)[0]), size)
+    packer.finish()
+    demo.line(f"{job}: the first box is full; done")
+    packer.pack(other, second)
+    packer.scan(*TEA["barcodes"])
+    packer.stick(packer.paper(demo.label_codes(job)[1]), second)
+    packer.finish()
+    demo.line(f"{job}: the rest was scanned into a second box; done, and with it the job")
+
+
 def box(items: list[dict[str, Any]], length_mm: float = 260, width_mm: float = 190, height_mm: float = 80,
         material: str = "kraft") -> Size:
     """Return the box for some items: their weight, a carton's and some paper's."""
@@ -331,4 +365,6 @@ def play(demo: Demo) -> None:
     early = order(12, [TEA, CUP], box([TEA, CUP], 220, 170, 60), lang="fr", label_when="before_packing",
                   verify={"weight": {"expected_g": 1_133, "tolerance_g": 40}})
     label_first(demo, early)
-    plain(demo, order(13, [LAMP, TEA], box([LAMP, TEA], 280, 200, 100, "two-tone"), lang="de"), "the last one")
+    two = order(13, [LAMP, TEA], box([LAMP], 280, 200, 100, "two-tone"), lang="de", verify={"scan": True},
+                sscc=[sscc(0, "4006381", 100_013), sscc(0, "4006381", 100_113)])
+    scanned_into_two(demo, two, box([TEA], 220, 160, 60))

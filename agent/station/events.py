@@ -108,9 +108,9 @@ class CodesSeen(Event, frozen=True, kw_only=True):
     `jobs` are the jobs whose match codes were seen, `prints` the ledger's pages whose mark, SSCC or tracking
     number was seen (attached from the store, with the parcel of each label). `dims` come with a later look while
     `measuring`. `beside` are those of the codes that are in sight but not on the box: a slip that is held up tells the
-    job all the same, a label proves nothing there. Attached, too: `at_hand`, the job that is being packed, and `label`,
-    the valid label of the box on the platform; `finding` and `vouching` are what the learned weights say, `carton` is
-    what the box is packed in, as far as that is known.
+    job all the same, a label proves nothing there; `gs1` are those that their carrier calls element strings. Attached,
+    too: `at_hand`, the job that is being packed, and `label`, the valid label of the box on the platform; `finding` and
+    `vouching` are what the learned weights say, `carton` is what the box is packed in, as far as that is known.
     """
 
     visit: int
@@ -120,6 +120,7 @@ class CodesSeen(Event, frozen=True, kw_only=True):
     photo_sha256: str = ""
     scanned: bool = False
     beside: tuple[str, ...] = ()
+    gs1: tuple[str, ...] = ()
     finding: Finding | None = None
     vouching: Vouching | None = None
     carton: SuggestedCarton | None = None

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.station.gs1 import FNC1, elements, gtin14, symbology_identifier, upca_from_upce
+from agent.station.gs1 import FNC1, GS1_IDENTIFIERS, elements, gtin14, symbology_identifier, upca_from_upce
 from agent.station.values import Piece
 
 if TYPE_CHECKING:
@@ -40,8 +40,10 @@ class Read:
     marked: bool = False
 
 
-def read(text: str) -> Read:
+def read(text: str, *, gs1: bool = False) -> Read:
     """Return what a code says of a product: retail code, GS1 element string, GS1 Digital Link, or any other text.
+
+    `gs1` says that its carrier is a GS1 one: `21S-7` is then a serial number, and else may be any text.
 
     >>> read("010400638133393121S-7")
     Read(text='010400638133393121S-7', gtins=frozenset({'04006381333931'}), serial='S-7', lot='', marked=True)
@@ -54,14 +56,14 @@ def read(text: str) -> Read:
         return Read(text, _gtins(link[1]), parts.get("21", ""), parts.get("10", ""), marked=True)
     identifier, plain = symbology_identifier(text)
     found = _gtins(plain)
-    if found:
+    if found and not gs1:
         return Read(plain, found)
     told = elements(plain)
     number = told.get("01")
-    if number is None and not identifier and FNC1 not in plain and not (told.pairs and not told.error):
+    marked = gs1 or identifier in GS1_IDENTIFIERS or number is not None or FNC1 in plain
+    if not marked or not told.pairs:
         return Read(plain)
-    return Read(plain, _gtins(number or ""), told.get("21") or "", told.get("10") or "",
-                marked=number is not None or bool(identifier) or FNC1 in plain)
+    return Read(plain, _gtins(number or ""), told.get("21") or "", told.get("10") or "", marked=True)
 
 
 def _gtins(text: str) -> frozenset[str]:

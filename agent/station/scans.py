@@ -105,7 +105,8 @@ def seen(turn: Turn, event: CodesSeen) -> None:
     by_camera = not turn.config.scanner and _wants(turn.state, packing)
     for code in codes if event.scanned or by_camera else []:
         packing = turn.state.packing(known.id) or packing
-        _item(turn, packing, known.job, code, by_hand=event.scanned, fresh=code in fresh)
+        _item(turn, packing, known.job, items.read(code, gs1=code in event.gs1), by_hand=event.scanned,
+              fresh=code in fresh)
 
 
 def _wants(state: State, packing: Packing) -> bool:
@@ -136,9 +137,8 @@ def _fresh(turn: Turn, codes: list[str]) -> list[str]:
     return [] if "" in before else [code for code in codes if code not in before]
 
 
-def _item(turn: Turn, packing: Packing, job: Job, code: str, *, by_hand: bool, fresh: bool) -> None:
+def _item(turn: Turn, packing: Packing, job: Job, found: Read, *, by_hand: bool, fresh: bool) -> None:
     """One item's code: count it, or say why not."""
-    found = items.read(code)
     if packing.asked is not None and (by_hand or found.marked):
         _number(turn, packing, packing.asked, job, found)
         return

@@ -45,6 +45,7 @@ class Look(Struct, frozen=True):
 
 # What each notice of a box means to the packer.
 NOTICES = {
+    "items.to-scan": ("Scan what is in this box.", "Box full? Show NEXT. Not there? Show SHORT."),
     "": ("Reading the box ...", "Lay the packing slip on it, or show the slip to the camera."),
     "box.measuring": ("Measuring the box ...", "Hands off for a moment."),
     "box.unmatched": ("Show me this box's packing slip.", "No code in sight belongs to an open job."),
@@ -86,7 +87,6 @@ TOLD = {
     "items.taken-out": ("{} was taken out of the box.", "Put it back in, or show COUNT AGAIN."),
     "items.scan-first": ("Scan what is in this box first.", "Then show the card again: the box ends with its scans."),
     "items.all-in": ("All of the job is in this box already.", "There is no next box."),
-    "items.box-first": ("Put the box on the scale first.", "Then show the card again."),
     "items.counting-again": ("Counting again from the first piece.", "Scan each piece of this box."),
     "carton.did-not-fit": ("Noted: it did not fit.", "Take a larger carton, and show its card."),
     "carton.taken": ("Noted: carton {}.", "The next suggestions learn from it."),

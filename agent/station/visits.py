@@ -19,10 +19,12 @@ from agent.station.state import Box
 if TYPE_CHECKING:
     from agent.station.events import CodesSeen, WeightStable
     from agent.station.state import Packing, Turn
-    from agent.station.values import Dimensions, Parcel, Print, Weight
+    from agent.station.values import Dimensions, KnownJob, Parcel, Print, Weight
 
 # In how many pictures a box's own label must be seen on it before that is a proof.
 PROOFS_NEEDED = 2
+# How long a box without a code stands still before it counts as the one whose items were just scanned.
+SLIP_PATIENCE_MS = 2_000
 # How long a box that stands still may wait for its size.
 SIZE_PATIENCE_MS = 20_000
 
@@ -146,7 +148,7 @@ def all_right(turn: Turn) -> None:
 
 
 def _settle_by_scans(turn: Turn) -> None:
-    """A box is too light, and each of its pieces was scanned, so nothing is missing; too heavy, a stranger may be in."""
+    """A box is too light, but each of its pieces was scanned: nothing is missing. Too heavy, a stranger may be in."""
     parcel = turn.state.parcel(turn.state.box.parcel) if turn.state.box is not None else None
     if parcel is not None and parcel.finding is not None and parcel.finding.off_g < 0 and parcel.items and (
             items.pieces(parcel.items) == dict(parcel.contents)):
@@ -223,13 +225,12 @@ def _match(turn: Turn, sight: Sight) -> None:
     """Find the one open job that the codes in sight mean."""
     event, box = sight.event, sight.box
     workable = {known.id: known for known in event.jobs if known.state in ("open", "held") and known.job}
-    at_hand = event.at_hand
-    if at_hand is not None and at_hand.id == box.job and at_hand.job and at_hand.state in ("open", "held") and not (
-            event.scanned and workable):
-        workable[at_hand.id] = at_hand
+    own = _job_at_hand(turn, sight)
+    if own is not None and not (event.scanned and workable):
+        workable[own.id] = own
     known = next(iter(workable.values())) if len(workable) == 1 else None
     if known is None or known.job is None:
-        turn.box(replace(box, notice=_why_no_job(event, len(workable)), job=""))
+        turn.box(replace(box, notice=_why_no_job(event, len(workable)), job=box.job if workable else ""))
         return
     packing = scans.take_up(turn, known, known.job, event.vouching)
     parcel = _here_already(turn, sight, packing)
@@ -261,6 +262,22 @@ def _packed_in(packing: Packing, event: CodesSeen) -> dict[str, Any]:
     if known is not None and packing.carton in ("", known.carton):
         return {"carton": known.carton, "outer_mm": known.outer_mm}
     return {"carton": packing.carton}
+
+
+def _job_at_hand(turn: Turn, sight: Sight) -> KnownJob | None:
+    """Return the job that is being packed when this box is its own: known by its slip earlier, or awaited.
+
+    Awaited is a box without any code that came once its items were scanned: the screen asked for it. A slip that is
+    there may not be read in the first pictures.
+    """
+    event, known = sight.event, sight.event.at_hand
+    if known is None or known.job is None or known.state not in ("open", "held"):
+        return None
+    packing = turn.state.packing(known.id)
+    awaited = (packing is not None and bool(packing.items) and not scans.missing(turn.state, packing)
+               and not event.jobs and not event.prints
+               and turn.state.now_ms - sight.box.since_ms >= SLIP_PATIENCE_MS)
+    return known if sight.box.job == known.id or (not sight.box.job and awaited) else None
 
 
 def _packing_of(turn: Turn, event: CodesSeen, parcel: Parcel) -> Packing | None:

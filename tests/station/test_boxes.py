@@ -114,6 +114,19 @@ def test_a_box_without_its_label_is_asked_which_parcel_it_is_when_all_is_packed(
     assert sentence(bench) == "Which parcel is this? Show its label."
 
 
+def test_a_box_without_a_slip_whose_items_were_all_scanned_is_the_one_that_the_screen_asked_for() -> None:
+    bench = begun(by_hand(), job_of_two())
+    first_box(bench, NEXT)
+    prove(bench)
+    bench.scan(CUP)
+    bench.weigh(300)
+    bench.see()
+    assert sentence(bench) == "Show me this box's packing slip.", "a slip that is there may be read late"
+    bench.now_ms += 3_000
+    bench.see()
+    assert bench.parcels["J-1/2"].contents == (("CUP", 1),)
+
+
 def test_next_needs_scans_and_says_so() -> None:
     bench = begun(by_hand(), job_of_two())
     bench.scan(NEXT)
@@ -129,6 +142,17 @@ def test_next_needs_scans_and_says_so() -> None:
     assert (bench.parcel_state("J-1/1"), bench.parcels["J-1/1"].reasons) == ("void", ("parcel.split",))
     assert bench.parcels["J-1/2"].contents == (("TEA", 1),)
     assert bench.page_state(bench.page_of("J-1", "label").no) in ("queued", "sending")
+
+
+def test_a_box_may_be_ended_before_it_is_on_the_scale() -> None:
+    bench = begun(by_hand(), job_of_two())
+    bench.scan("J-1")
+    bench.scan(TEA)
+    bench.scan(NEXT)
+    assert sentence(bench) == "Put the box on the scale."
+    bench.weigh(300)
+    bench.see("J-1")
+    assert bench.parcels["J-1/1"].contents == (("TEA", 1),)
 
 
 def test_next_with_everything_in_the_box_changes_nothing() -> None:

@@ -298,6 +298,19 @@ def test_what_weight_cannot_tell_is_said_when_the_job_starts_and_held_where_the_
     assert dict(strict.parcels["J-1/1"].contents) == {"TEA": 2, "MILK": 1}
 
 
+def test_a_number_from_its_own_gs1_code_is_taken_without_its_identifier_and_any_other_whole() -> None:
+    lines = [{**LINES[1], "qty": 2}]
+    bench = begun(by_hand(), scan_job(lines))
+    bench.scan("J-1")
+    bench.scan(CUP)
+    bench.see("21S-1", visit=0, scanned=True, gs1=("21S-1",))
+    bench.scan(CUP)
+    bench.scan("21S-1")
+    packing = bench.state.packing("J-1")
+    assert packing is not None
+    assert [piece.serial for piece in packing.items] == ["S-1", "21S-1"]
+
+
 def test_counting_again_begins_from_the_first_piece() -> None:
     bench = begun(by_hand(), scan_job(ONLY_TEA))
     bench.scan("J-1")
@@ -314,6 +327,8 @@ def test_counting_again_begins_from_the_first_piece() -> None:
     ("010400638133393110L7\x1d21S1", "04006381333931", "S1", "L7"),
     ("https://id.gs1.org/01/04006381333931/10/L7/21/S1?x=1", "04006381333931", "S1", "L7"),
     ("10614141000415", "10614141000415", "", ""),
+    ("21S1", "", "", ""),
+    ("]C121S1", "", "S1", ""),
     ("MUG-BLUE", "", "", ""),
     ("", "", "", ""),
     ("010400638133393", "", "", ""),
