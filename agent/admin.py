@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import secrets
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,14 +42,19 @@ if TYPE_CHECKING:
     from firmware_config.settings import Settings
 
 LOG = logging.getLogger("packbench.fleet")
+# So many refusals are told apart in the log.
+LOGGED = 200
+LIVES_KEPT = 20
+TWIN = "link.client-id-twice"
 
 
 class Memory(Struct, frozen=True, omit_defaults=True):
-    """What is on disk: the standing of the configuration, the commands of late, and whether the station is drained."""
+    """What is on disk: how the configuration stands, the commands of late, whether it is drained, its last lives."""
 
     standing: Standing = Standing()
     done: tuple[Done, ...] = ()
     drained: bool = False
+    lives: tuple[str, ...] = ()
 
 
 class Admin:
@@ -70,10 +77,15 @@ class Admin:
         self._renewal = Renewal(local)
         self._heard = self._oms_there = self._reloaded = False
         self._safe = safe
+        self._logged: deque[bytes] = deque(maxlen=LOGGED)
         self._deeds = Deeds(Path(local.directory), clock, self._renewal)
         began = Look(now_ms=clock.now_ms(), wall_ms=clock.wall_ms())
         standing = trial.booted(self._memory.standing, began, 0 if safe else trial.LIVES)
-        self._memory = replace(self._memory, standing=standing, done=commands.cut_short(self._memory.done))
+        self.life = secrets.token_hex(4)
+        # On a new database the last presence at the broker may be our own of before: nobody can tell.
+        self.lives = frozenset((*self._memory.lives, self.life)) if self._memory.lives else frozenset()
+        self._memory = replace(self._memory, standing=standing, done=commands.cut_short(self._memory.done),
+                               lives=(*self._memory.lives, self.life)[-LIVES_KEPT:])
         self._commit()
         self._running = trial.running(self._memory.standing)
         self._whole = self._effective()
@@ -92,6 +104,7 @@ class Admin:
                 self._order_of(name, payload, delivery, retained=retained, wall_s=wall_s)
         except ConfigError as error:
             first = error.problems[0]
+            self._log_once(topic, payload, error)
             if scope:
                 self._turn_away(scope, payload, error)
             else:
@@ -118,14 +131,18 @@ class Admin:
         layers.effective(self._local, trial.wanted(standing, self._order))
         self._memory = replace(self._memory, standing=standing)
 
+    def _log_once(self, topic: str, payload: bytes, error: ConfigError) -> None:
+        """Write a refusal into the log, the same bytes once in a life."""
+        mark = hashlib.sha256(payload).digest()
+        if mark not in self._logged:
+            self._logged.append(mark)
+            LOG.warning("refused: %s: %s", topic, "; ".join(f"{one.key}: {one.text} ({one.code})"
+                                                            for one in error.problems)[:500])
+
     def _turn_away(self, scope: str, payload: bytes, error: ConfigError) -> None:
-        mark = hashlib.sha256(payload).hexdigest()
-        known = self._memory.standing.refused.get(scope)
-        if known is None or known.sha256 != mark:
-            LOG.warning("a configuration for %s was refused: %s", scope, str(error)[:500])
-        faults = self._faults(error)[:50]
         if scope in self._order:
-            standing = trial.turned_away(self._memory.standing, scope, Refused(mark, faults))
+            refused = Refused(hashlib.sha256(payload).hexdigest(), self._faults(error)[:50])
+            standing = trial.turned_away(self._memory.standing, scope, refused)
             self._memory = replace(self._memory, standing=standing)
 
     def _faults(self, error: ConfigError) -> tuple[Fault, ...]:
@@ -174,13 +191,16 @@ class Admin:
         self._speak(link)
         return self._refit()
 
-    def twin(self, hint: str) -> MessageRefused:
-        """Return, for the admin and the dead letters, that somebody else came with our name; it is told once a day."""
-        day = rfc3339(self._clock.wall_ms())[:10]
-        return MessageRefused(
-            at_ms=self._clock.now_ms(), topic=topics.station(self.station, "presence"), delivery=Delivery(0, 0),
-            payload=f"link.client-id-twice {day}".encode(), code="link.client-id-twice",
-            detail=f"another client came as this station and took over its session. {hint}")
+    def twin(self) -> MessageRefused:
+        """Return, for the admin and the dead letters, that somebody else came as this station; told once a day."""
+        payload = f"{TWIN} {rfc3339(self._clock.wall_ms())[:10]}".encode()
+        words = ConfigError(self.station, [Problem("station", TWIN, (
+            "somebody else came as this station: two agents run, an old backup was brought back, or the card was "
+            "copied: then take its certificate back (packbench provision revoke) and give it a new one."))])
+        topic = topics.station(self.station, "presence")
+        self._log_once(topic, payload, words)
+        return MessageRefused(at_ms=self._clock.now_ms(), topic=topic, delivery=Delivery(0, 0), payload=payload,
+                              code=TWIN, detail=words.problems[0].text)
 
     @property
     def wants_start(self) -> bool:

@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from agent import __version__, messages
-from agent.admin import Admin, is_admins
+from agent.admin import TWIN, Admin, is_admins
 from agent.adviser import REQUESTS, Adviser
 from agent.chores import RECEIPTS_WAIT_S, Chores, can_wait
 from agent.clock import wall_is_trusted
@@ -108,8 +108,9 @@ class Agent:
         ]
         self.admin = Admin(self.store, settings, self.clock)
         self.devices: Devices = self._first_bench()
-        self.link = Link(access_of(settings), station=settings.station.id, site=settings.station.site,
-                         boot=self.store.boot, about=birth(self.settings), inbox=self._inbox.put)
+        self.link = Link(
+            access_of(settings), station=settings.station.id, site=settings.station.site, boot=self.store.boot,
+            about=birth(self.settings, self.admin.life), inbox=self._inbox.put, lives=self.admin.lives)
         self.files = PaperFiles(directory / FILES, settings.keep.file_hosts, self._inbox.put, now_ms=self.clock.now_ms)
         for job in self.store.open_jobs():
             self.files.want(job.job, job.rev, job.papers)
@@ -219,6 +220,8 @@ class Agent:
                     topic, payload, station=self.settings.station.id, site=self.settings.station.site,
                     retained=retained, delivery=delivery, at_ms=self.clock.now_ms(),
                 )
+            case ("twin", _):
+                return self.admin.twin()
             case ("refused", _, _, int() as reason):
                 if reason != self._refused_for:
                     LOG.warning("the broker refuses a fact (reason 0x%02X); it is sent again later", reason)
@@ -229,8 +232,8 @@ class Agent:
                 return LinkChanged(at_ms=self.clock.now_ms(), up=True)
             case ("down", _, str() as code, _, str() as hint):
                 self._why_down = f"{code}: {hint}"
-                if code == "link.client-id-twice":
-                    self._inbox.put(self.admin.twin(hint))
+                if code == TWIN:
+                    self._inbox.put(self.admin.twin())
                 return LinkChanged(at_ms=self.clock.now_ms(), up=False)
             case _:
                 pass
@@ -324,7 +327,7 @@ class Agent:
                 self._inbox.put(DeviceRecovered(at_ms=self.clock.now_ms(), device=one.device))
         if self._alive:
             devices.start()
-        self.settings, self.link.about = settings, birth(settings)
+        self.settings, self.link.about = settings, birth(settings, self.admin.life)
         self.link.announce()
 
     def _asked(self, request: Request) -> Event | None:
@@ -380,10 +383,10 @@ class Agent:
         }
 
 
-def birth(settings: Settings) -> messages.Presence:
+def birth(settings: Settings, life: str) -> messages.Presence:
     """Return what the station says of itself when it comes: contract, agent, media loaded, what it can do."""
     return messages.Presence(
         "ready", 0, messages.CONTRACT, __version__, tuple(f"{'+'.join(p.role)}:{p.media}" for p in settings.printer),
         (*(f"scale:{one.driver}" for one in settings.scale),
-         *(f"camera:{'+'.join(one.role)}" for one in settings.camera)),
+         *(f"camera:{'+'.join(one.role)}" for one in settings.camera)), life,
     )

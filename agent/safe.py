@@ -56,8 +56,9 @@ class SafeStation:
         bare = replace(settings, scale=(), camera=(), printer=(), scanner=(), signals=Signals())
         self._devices = Devices(bare, self.clock, self._inbox.put)
         self.link = Link(access_of(settings), station=settings.station.id, site=settings.station.site,
-                         boot=self.store.boot, about=messages.Presence("safe", 0, messages.CONTRACT, __version__),
-                         inbox=self._inbox.put, admin_only=True)
+                         boot=self.store.boot, about=messages.Presence("safe", 0, messages.CONTRACT, __version__,
+                                                                   life=self.admin.life),
+                         inbox=self._inbox.put, lives=self.admin.lives)
         self.local = LocalSocket(Path(settings.socket), self._inbox.put)
         self._starts = Starts(Path(settings.directory))
         self._why_down = ""
@@ -115,7 +116,6 @@ class SafeStation:
                     return
                 refused = self.admin.receive(topic, payload, delivery, retained=retained, time_ok=wall_is_trusted())
                 if refused is not None:  # cfg/reported and cmd/+/rsp say why; the dead letters are the whole station's
-                    LOG.warning("refused in safe mode: %s", topic)
                     self.link.acknowledge(delivery)
             case ("down", _, str() as code, _, str() as hint):
                 self._why_down = f"{code}: {hint}"

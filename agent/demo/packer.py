@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PATIENCE_S = 25.0
+TRIES = 3
 
 
 class StuckError(Exception):
@@ -138,9 +139,13 @@ class Packer:
     def finish(self) -> None:
         """Wait for the green lamp, and take the box; put it down once more when its label is taken for a loose one."""
         box = str(self.hands.do("look-around")["on_platform"])
-        while self.wait_sentence("Done.", "A label lies beside").startswith("A label"):
+        for _ in range(TRIES):
+            if self.wait_sentence("Done.", "A label lies beside").startswith("Done"):
+                break
             self.lift()
             self.hands.do("put", box=box)
+        else:
+            raise StuckError(f"{box}'s label is taken for a loose one, {TRIES} times.")
         self.lift()
 
     def lift(self) -> None:

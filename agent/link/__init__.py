@@ -8,6 +8,7 @@ only puts tuples into the inbox:
     ("down", generation, code, detail, hint)         lost, or not reached; it goes on trying
     ("message", Delivery, topic, payload, retained)
     ("refused", generation, mid, reason)             the broker did not take a message (MQTT 5, section 2.4)
+    ("twin", generation)                             somebody else speaks as this station
     ("room", generation)                             the line is half empty again, or nothing is under way
 
 Everything else is called from the thread that owns the store.
@@ -21,15 +22,16 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
+from msgspec.structs import replace
 from paho.mqtt.client import MQTTv5, MQTTv311
 
 from agent.link.access import Access, LinkError, access_of
 from agent.link.connection import BACKLOG, Broker, Connection
-from agent.messages import Presence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from agent.messages import Presence
     from agent.station.events import Delivery
 
 __all__ = ["Access", "Broker", "Link", "LinkError", "access_of"]
@@ -59,15 +61,18 @@ class Outgoing(Protocol):
 class Link:
     """The connection of one station. `about` is what the next birth says; assign it when media or abilities change.
 
-    `admin_only` hears configuration and commands, and no work: the OMS sends that again after the next comparison.
+    `lives` are the marks of this and earlier lives (`Presence.life`); a presence with any other is a twin's. None
+    are known, none is looked for.
+
+    With the state `safe` it hears configuration and commands, and no work: the OMS sends that again later.
     """
 
     def __init__(
         self, access: Access, *, station: str, site: str, boot: int, about: Presence,
-        inbox: Callable[[tuple[Any, ...]], None], admin_only: bool = False,
+        inbox: Callable[[tuple[Any, ...]], None], lives: frozenset[str] = frozenset(),
     ) -> None:
         self.about = about
-        self._admin_only = admin_only
+        self._lives = lives
         self._access = access
         self._station = station
         self._site = site
@@ -173,7 +178,7 @@ class Link:
         """Say goodbye as far as the time allows, and end the thread."""
         connection = self._connection
         if connection is not None and connection.up:
-            connection.say_presence(Presence("disconnected", connection.session))
+            connection.say_presence()
             deadline_s = time.monotonic() + timeout_s / 2
             while self.in_flight and self.up and time.monotonic() < deadline_s:
                 self._stopping.wait(0.01)
@@ -185,8 +190,7 @@ class Link:
             self._thread.join(timeout_s / 2)
 
     def _birth(self, connection: Connection) -> Presence:
-        about = self.about
-        return Presence(about.state, connection.session, about.contract, about.agent, about.media, about.capabilities)
+        return replace(self.about, session=connection.about.session)
 
     # -- the network thread -------------------------------------------------------------------------------------
 
@@ -222,7 +226,7 @@ class Link:
         self._beat_s = time.monotonic()
         connection = Connection(
             self._access, version=self._version, generation=self._generation, station=self._station, site=self._site,
-            session=self.session, inbox=self._inbox, admin_only=self._admin_only)
+            about=replace(self.about, session=self.session), inbox=self._inbox, lives=self._lives)
         try:
             connection.open()
             self._connection = connection

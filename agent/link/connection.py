@@ -11,7 +11,7 @@ import socket
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -21,7 +21,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from agent.link.access import LinkError, refused, unreachable
-from agent.messages import Presence, presence, topics
+from agent.messages import Presence, life_of, presence, topics
 from agent.station.events import Delivery
 
 if TYPE_CHECKING:
@@ -64,11 +64,11 @@ class Connection:
     """One connection. `published` counts on the owner's thread, `acked` on the network's; neither needs a lock."""
 
     def __init__(
-        self, access: Access, *, version: int, generation: int, session: int, station: str, site: str,
-        inbox: Callable[[tuple[Any, ...]], None], admin_only: bool = False,
+        self, access: Access, *, version: int, generation: int, about: Presence, station: str, site: str,
+        inbox: Callable[[tuple[Any, ...]], None], lives: frozenset[str],
     ) -> None:
         self.generation = generation
-        self.session = session
+        self.about = about
         self.version = version
         self.up = False
         self.worked = False
@@ -80,11 +80,15 @@ class Connection:
         self.max_bytes = 1 << 28
         self._access = access
         self._inbox = inbox
-        self._clean = admin_only  # what the old session holds is work, which would fill the window and hide the admin
-        self._filters = () if admin_only else topics.subscriptions(station, site)
+        # What the session of before holds is work: in safe mode it would fill the window and hide the admin's words.
+        self._clean = about.state == "safe"
+        self._filters = () if self._clean else topics.subscriptions(station, site)
         self._fleet_filters = topics.fleet_subscriptions(station, site)
         self._first_mid: int | None = None
         self._presence_topic = topics.station(station, "presence")
+        self._lives = lives
+        if lives:
+            self._fleet_filters = (*self._fleet_filters, self._presence_topic)
         self._present = False
         self._end: LinkError | None = None
         self._began_s = time.monotonic()
@@ -106,7 +110,7 @@ class Connection:
         # With this set, publish() and ack() only queue and wake the network thread; without it they would write to
         # the socket from the owner's thread, beside the loop.
         client.on_socket_register_write = _wake_only
-        client.will_set(self._presence_topic, presence(Presence("lost", self.session)), qos=1, retain=True)
+        client.will_set(self._presence_topic, presence(self._word("lost")), qos=1, retain=True)
         if self._access.username:
             client.username_pw_set(self._access.username, self._access.password())
         if self._access.tls:
@@ -194,6 +198,11 @@ class Connection:
             self._end = refused(reason.value, str(reason))
 
     def _on_message(self, _client: mqtt.Client, _user: object, message: mqtt.MQTTMessage) -> None:
+        if message.topic == self._presence_topic:
+            self._client.ack(message.mid, message.qos)
+            if (life := life_of(bytes(message.payload))) and life not in self._lives:
+                self._inbox(("twin", self.generation))
+            return
         reply = str(getattr(message.properties, "ResponseTopic", "")) if self.version == mqtt.MQTTv5 else ""
         delivery = Delivery(self.generation, message.mid if message.qos else 0, reply)
         self._inbox(("message", delivery, message.topic, bytes(message.payload), bool(message.retain)))
@@ -234,8 +243,12 @@ class Connection:
                 return
             self.publish(topic, payload, event=True)
 
-    def say_presence(self, word: Presence) -> int:
-        """Queue the retained word on the station and return its message id."""
+    def _word(self, state: Literal["lost", "disconnected"]) -> Presence:
+        return Presence(state, self.about.session, life=self.about.life)
+
+    def say_presence(self, word: Presence | None = None) -> int:
+        """Queue the retained word on the station, without one its goodbye, and return its message id."""
+        word = word or self._word("disconnected")
         return self.publish(self._presence_topic, presence(word), retain=True)
 
     def acknowledge(self, mid: int) -> None:

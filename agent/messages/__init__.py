@@ -10,6 +10,7 @@ from agent.messages.outbound import (
     Telemetry,
     envelope,
     fact_topic,
+    life_of,
     presence,
     rfc3339,
     source,
@@ -18,6 +19,6 @@ from agent.messages.outbound import (
 )
 
 __all__ = [
-    "CONTRACT", "MAX_BYTES", "Presence", "SyncRequest", "Telemetry", "decode", "envelope", "fact_topic", "presence",
-    "rfc3339", "source", "sync_request", "telemetry", "topics",
+    "CONTRACT", "MAX_BYTES", "Presence", "SyncRequest", "Telemetry", "decode", "envelope", "fact_topic", "life_of",
+    "presence", "rfc3339", "source", "sync_request", "telemetry", "topics",
 ]

@@ -44,7 +44,8 @@ class Envelope(Struct, frozen=True):
 class Presence(Struct, frozen=True, omit_defaults=True):
     """The retained word on a station. Whoever watches ignores `lost` with a session older than the last `ready`.
 
-    `safe` is there for its admin and packs nothing: it did not come up well too many times.
+    `safe` is there for its admin and packs nothing: it did not come up well too many times. `life` is another one
+    each time the agent starts; by it a station knows its own words from those of a copy of itself.
     """
 
     state: Literal["ready", "safe", "lost", "disconnected"]
@@ -53,6 +54,10 @@ class Presence(Struct, frozen=True, omit_defaults=True):
     agent: str = ""
     media: Annotated[tuple[str, ...], Meta(max_length=16)] = ()
     capabilities: Annotated[tuple[str, ...], Meta(max_length=32)] = ()
+    life: str = ""
+
+
+_presence = msgspec.json.Decoder(Presence)
 
 
 class SyncRequest(Struct, frozen=True):
@@ -125,6 +130,14 @@ def envelope(
         "1.0", id, source(station), fact.type, fact.key, rfc3339(wall_ms), "application/json",
         msgspec.Raw(b'{"at":' + at + b"," + body[1:]),
     ))
+
+
+def life_of(payload: bytes) -> str:
+    """Return the life that a presence is of; empty for what is no presence, and for an agent that has none."""
+    try:
+        return _presence.decode(payload).life
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
 
 
 def presence(word: Presence) -> bytes:

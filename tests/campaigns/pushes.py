@@ -1,12 +1,14 @@
-"""Forty bad layers and ten that break a device, pushed in mid-job: `python -m tests.campaigns.pushes [--speed X]`.
+"""Bad layers, pushed in mid-job: `python -m tests.campaigns.pushes [--speed X]`.
 
-A whole station on the simulated bench with a real Mosquitto. Every layer must be refused or rolled back by itself with
-a reason for each key, the job that was under way must finish, and the station must answer afterwards.
+Over forty are no good at once, ten break a device, one is on trial while the broker is away. A whole station on the
+simulated bench with a real Mosquitto. Every layer must be refused or rolled back by itself with a reason for each key,
+the job that was under way must finish, and the station must answer afterwards.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -59,13 +61,13 @@ def main() -> None:
         try:
             demo.start()
             admin.sit_down()
-            push_all(admin)
+            sys.exit(0 if push_all(admin) else 1)
         finally:
             demo.close()
 
 
-def push_all(admin: Admin) -> None:
-    """Push everything while a box is packed; then the ten, one job each."""
+def push_all(admin: Admin) -> bool:
+    """Push everything while a box is packed; then the others, one job each; return whether all ended well."""
     from tests.fleet.test_layers import KEY
 
     admin.key = KEY
@@ -98,10 +100,29 @@ def push_all(admin: Admin) -> None:
         rolled_back += 1
         print(f"{kind:40s} {', '.join(one['key'] + ' ' + one['code'] for one in failed['errors'])}")
         admin.until("applied", SITE, admin.push(SITE, {}))
+    number = len(BREAKING) + 2
+    print(f"{'no link for a minute of the trial':40s} {without_link(admin, number)}")
     demo.settle()
     found = audit(demo)
     print(f"{refused} refused, {rolled_back} rolled back, {found.packed} jobs packed, lost {found.lost}, doubled"
           f" {found.doubled}, wrong {found.wrong}; {time.monotonic() - began_s:.0f} s")
+    return refused == len(bad_layers()) and rolled_back == len(BREAKING) and found.passed and found.packed == number
+
+
+def without_link(admin: Admin, number: int) -> str:
+    """Kill the broker when a harmless push is to be tried; return why it was rolled back."""
+    demo, packer = admin.demo, admin.demo.packer
+    job = demo.order(number, SMALL, [MUG])
+    packer.pack(job, SMALL, job)
+    label = packer.paper(demo.label_code(job))
+    rev = admin.push(SITE, {"signals": {"long_press_s": 2.5}})
+    admin.until("held", SITE, rev)
+    demo.broker.kill()
+    packer.stick(label, SMALL)
+    packer.finish()
+    packer.wait("the trial to end", lambda: admin.explained()["reported"]["state"] == "failed")
+    demo.broker.start()
+    return ", ".join(f"{one['key']} {one['code']}" for one in admin.explained()["reported"]["errors"])
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from agent.cli.desk import Desk, Way
 from agent.demo.shift import SITE, STATION, Demo
 from agent.fleet.signing import make_key, sign
+from agent.local import Station
 from agent.messages import topics
 
 if TYPE_CHECKING:
@@ -74,6 +75,14 @@ class Admin:
         """Send a command."""
         payload = json.dumps({"cid": cid, "exp": int(time.time()) + 60, **words}).encode()
         self.desk.say(topics.station(STATION, f"cmd/{name}/req"), payload, retain=retain)
+
+    def explained(self, key: str = "") -> dict[str, Any]:
+        """Return what the station itself, beside the bench, says of its configuration."""
+        station = Station(self.demo.root / "packbench.sock")
+        try:
+            return station.ask("config", key=key)
+        finally:
+            station.close()
 
     def stand_up(self) -> None:
         """Disconnect."""

@@ -42,17 +42,6 @@ def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Admin]:
         demo.close()
 
 
-def explained(admin: Admin, key: str) -> Any:  # noqa: ANN401 (a value of the settings)
-    """Return what the station itself says that a key is."""
-    from agent.local import Station
-
-    station = Station(admin.demo.root / "packbench.sock")
-    try:
-        return station.ask("config", key=key)["value"]
-    finally:
-        station.close()
-
-
 def test_a_push_in_mid_job_is_held_until_the_job_is_done_and_then_kept(admin: Admin) -> None:
     demo, packer = admin.demo, admin.demo.packer
     job = demo.order(1, SMALL, [MUG])
@@ -65,7 +54,7 @@ def test_a_push_in_mid_job_is_held_until_the_job_is_done_and_then_kept(admin: Ad
     packer.stick(label, SMALL)
     packer.finish()
     assert admin.until("applied", FLEET, rev)["have"] == {FLEET: rev}
-    assert explained(admin, "signals.long_press_s") == 2.0
+    assert admin.explained("signals.long_press_s")["value"] == 2.0
     demo.settle()
     found = audit(demo)
     assert (found.lost, found.doubled, found.wrong, found.packed) == ([], [], [], 1)
@@ -89,7 +78,7 @@ def test_a_push_signed_by_a_stranger_changes_nothing_and_is_told_to_the_admin(ad
     admin.push(STATION, {"station": {"proof": "off"}}, key=stranger)
     dead = admin.heard_on("evt/dead", code="config.signature")
     assert dead["topic"].endswith("cfg/station/demo-1")
-    assert explained(admin, "station.proof") == "required"
+    assert admin.explained("station.proof")["value"] == "required"
 
 
 def test_an_emptied_topic_is_said_and_changes_nothing(admin: Admin) -> None:
@@ -98,7 +87,7 @@ def test_an_emptied_topic_is_said_and_changes_nothing(admin: Admin) -> None:
     admin.desk.say(f"pack/v1/cfg/{STATION}", b"", retain=True)
     while STATION not in admin.last["cleared"]:
         admin.last = admin.heard_on("cfg/reported")
-    assert explained(admin, "printer.doubt_after_s") == 40.0
+    assert admin.explained("printer.doubt_after_s")["value"] == 40.0
 
 
 def test_commands_are_done_once_and_answered_each_time(admin: Admin) -> None:
@@ -125,8 +114,8 @@ def test_a_crash_loop_on_trial_ends_with_what_was_known_to_be_good(admin: Admin)
         demo.start_agent()
     failed = admin.until("failed", STATION, rev)
     assert [one["code"] for one in failed["errors"]] == ["trial.crash-loop"]
-    assert explained(admin, "camera")["driver"] == "bench"
-    assert explained(admin, "printer.doubt_after_s") == 40.0
+    assert admin.explained("camera")["value"]["driver"] == "bench"
+    assert admin.explained("printer.doubt_after_s")["value"] == 40.0
 
 
 def test_a_damaged_row_of_layers_costs_the_layers_and_not_the_start(admin: Admin) -> None:
@@ -139,4 +128,4 @@ def test_a_damaged_row_of_layers_costs_the_layers_and_not_the_start(admin: Admin
     began_s = time.monotonic()
     demo.packer.wait("the station to be up again", lambda: demo.packer.status().get("link") == "up")
     assert time.monotonic() - began_s < 20
-    assert explained(admin, "printer.doubt_after_s") == 30.0
+    assert admin.explained("printer.doubt_after_s")["value"] == 30.0
