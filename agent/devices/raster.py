@@ -77,11 +77,11 @@ class Page:
         """
         from PIL import Image, ImageChops, ImageOps
 
-        width = max((len(row) for row in self.rows), default=90)
+        width = max((len(row) for row in (*self.rows, *self.red_rows)), default=90)
 
         def plane(part: list[bytes]) -> Image.Image:
             taken = part if rows is None else part[:rows]
-            whole = b"".join(row or bytes(width) for row in taken)
+            whole = b"".join(row.ljust(width, b"\0") for row in taken)
             return Image.frombytes("1", (width * 8, len(taken)), whole, "raw", "1;I")
 
         picture = plane(self.rows)

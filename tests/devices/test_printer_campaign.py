@@ -13,7 +13,9 @@ from tests.campaigns.printing import batch
 if TYPE_CHECKING:
     from agent.devices.ql_words import Problem
 
-SEEDS = range(12)
+SEEDS = range(8)
+# Batches of which one leaves a page broken off where a careless driver would print it again.
+BROKEN = range(59, 140)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -26,7 +28,7 @@ def test_the_judge_catches_a_driver_that_calls_every_broken_page_not_printed(mon
         return NotPrinted(why.code, why.hint)
 
     monkeypatch.setattr(Page, "_end", careless)
-    assert any(not batch(seed).clean for seed in range(60))
+    assert any(not batch(seed).clean for seed in BROKEN)
 
 
 def test_the_judge_catches_a_driver_that_takes_sent_for_printed(monkeypatch: pytest.MonkeyPatch) -> None:

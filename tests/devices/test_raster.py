@@ -105,6 +105,12 @@ def test_a_job_of_the_makers_own_driver_is_read() -> None:
     assert page.picture().size == (696, 2)
 
 
+def test_a_page_whose_rows_lost_bytes_on_their_way_can_still_be_looked_at() -> None:
+    header = raster.Header(raster.CONTINUOUS, 62, 0, 3, first=True)
+    page = raster.Page(header, rows=[b"\xff" * 90, b"\xff" * 12, b""], red_rows=[b"", b"\xff" * 100, b""])
+    assert page.picture().height == 3
+
+
 @pytest.mark.parametrize(("job", "says"), [
     (b"\x1b@\x1bi", "ends in the middle"),
     (b"hello", "no raster command"),

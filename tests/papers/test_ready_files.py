@@ -128,7 +128,6 @@ def test_a_label_beside_other_print_on_a_large_page_is_found_and_two_are_not_cho
         pdf.page(content, 595, 842)
         return pdf.written()
 
-    assert code(sheet([])) == "paper.crop-unknown"
     assert code(sheet([(5, 400), (299, 5)])) == "paper.crop-unknown"
     found = ready_file(sheet([(20, 300)], width_mm=100), media("103x164"), Expect(codes=(TRACKING,))).pages[0]
     assert [one.bytes for one in codes_of(found.image)] == [TRACKING.encode()]
@@ -241,7 +240,7 @@ def hostile() -> dict[str, tuple[bytes, str]]:
     )
     files["a picture bomb beside a small one"] = (pdf.written(), "paper.file-too-large")
     pdf = Pdf()
-    pdf.page(b"0 0 1 1 re f " * 4_000_000, 288, 432)
+    pdf.page(b"0 0 1 1 re f " * 2_000_000, 288, 432)
     files["a long content stream"] = (pdf.written(), "paper.file-damaged")
     pdf = Pdf()
     inner = pdf.add("/Type /XObject /Subtype /Form /BBox [0 0 9 9]", b"0 0 1 1 re f")
