@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.devices import DeviceError
-from agent.station.events import LoadAppeared, PlatformCleared, PlatformTroubled, WeightStable
+from agent.station.events import LoadAppeared, LoadChanged, PlatformCleared, PlatformTroubled, WeightStable
 from agent.station.values import Weight
 from agent.weighing import events as weighed
 from agent.workers import Worker
@@ -25,12 +25,12 @@ SCALE_HINTS = {
     "too-fast": "Set [scale] rate_sps to the converter's real rate.",
     "silent": "Check the scale's cable and power.",
 }
-# A weight that rose or fell within a visit reaches the core as the next stable weight; it needs no words of its own.
 TROUBLES: dict[type[object], str] = {
     weighed.Light: "scale.light", weighed.Overload: "scale.overload", weighed.Negative: "scale.negative",
-    weighed.Motion: "scale.motion", weighed.NotEmpty: "scale.not-empty", weighed.Debris: "scale.debris",
-    weighed.ZeroLimit: "scale.zero-limit", weighed.LeftOn: "scale.left-on",
+    weighed.NotEmpty: "scale.not-empty", weighed.Debris: "scale.debris", weighed.ZeroLimit: "scale.zero-limit",
+    weighed.LeftOn: "scale.left-on",
 }
+MOTIONS = {"hand": "scale.motion-hand", "vibration": "scale.motion-vibration", "drift": "scale.motion-drift"}
 
 
 class ScaleWorker(Worker):
@@ -77,6 +77,10 @@ class ScaleWorker(Worker):
                 self._post(WeightStable(at_ms=at_ms, gross=gross))
             case weighed.PlatformCleared():
                 self._post(PlatformCleared(at_ms=at_ms))
+            case weighed.Added(delta_g=delta_g) | weighed.Removed(delta_g=delta_g):
+                self._post(LoadChanged(at_ms=at_ms, delta_g=round(delta_g, 1)))
+            case weighed.Motion(cause=cause):
+                self._post(PlatformTroubled(at_ms=at_ms, code=MOTIONS[cause]))
             case weighed.ScaleFault(reason=reason):
                 self.broke(f"scale.{reason}", SCALE_HINTS[reason])
             case weighed.ScaleRecovered():

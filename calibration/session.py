@@ -29,8 +29,9 @@ FIRST_SPAN = (0.5, 2.0)
 SWING = 1.25
 FLOOD = 4.0
 """So many times the nominal rate are not waited for."""
-UNREST = {"vibration": "the table shakes: stop what shakes it, or wait", "hand": "hands off, nothing may lean on it",
-          "drift": "the weight creeps: something leans, flows or slides"}
+UNREST = {"vibration": ("scale.motion-vibration", "the table shakes: stop what shakes it, or wait"),
+          "hand": ("scale.motion-hand", "hands off, nothing may lean on it"),
+          "drift": ("scale.motion-drift", "the weight creeps: something leans, flows or slides")}
 BLOCKING = {"scale.few-samples", "scale.rate", "scale.saturated", "scale.stuck-code", "scale.spikes"}
 
 
@@ -115,7 +116,7 @@ class Session:
             elif isinstance(event, PlatformCleared):
                 said += self._emptied(at_s)
             elif isinstance(event, Motion):
-                said.append(Said(at_s, "unrest", f"scale.motion-{event.cause}", UNREST[event.cause], event.gross_g))
+                said.append(Said(at_s, "unrest", *UNREST[event.cause], event.gross_g))
         waited_s = at_s - self._since_s
         if not _ended(said) and self._waits_for_empty() and self._weigher.phase is Phase.EMPTY and waited_s > 1.5:
             said += self._emptied(at_s)

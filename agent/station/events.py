@@ -92,6 +92,12 @@ class WeightStable(Event, frozen=True, kw_only=True):
     gross: Weight
 
 
+class LoadChanged(Event, frozen=True, kw_only=True):
+    """Something was put to the box or taken out of it: its stable weight rose or fell within this visit."""
+
+    delta_g: float
+
+
 class PlatformCleared(Event, frozen=True, kw_only=True):
     """The platform is empty and at zero."""
 

@@ -27,6 +27,7 @@ from agent.station.events import (
     LabelArrived,
     LinkChanged,
     LoadAppeared,
+    LoadChanged,
     MessageIgnored,
     MessageRefused,
     OmsChanged,
@@ -81,10 +82,10 @@ def step(state: State, event: Event, config: Settings) -> tuple[State, list[Reco
             visits.weight_stable(turn, event)
         case PlatformCleared():
             visits.platform_cleared(turn)
+        case LoadChanged():
+            visits.load_changed(turn, event)
         case PlatformTroubled():
-            box = visits.load_appeared(turn)
-            if not box.parcel:
-                turn.box(replace(box, notice=event.code))
+            visits.platform_troubled(turn, event)
         case ScanLost():
             turn.say(event.code)
         case CodesSeen():

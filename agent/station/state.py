@@ -36,7 +36,8 @@ class Box(Struct, frozen=True, omit_defaults=True):
 
     `parcel` is empty until the box was judged; `notice` is the code of what the packer should know or mend;
     `proofs` counts the pictures in which the box's own label was seen on it; `photo_sha256` is the newest picture,
-    `since_ms` when the load was still for the first time; `job` is whose box it is while its items are still scanned.
+    `since_ms` when the load was still for the first time; `job` is whose box it is while its items are still scanned;
+    `changed_g` is what was put in (or taken out) since it was judged.
     """
 
     visit: int
@@ -48,6 +49,7 @@ class Box(Struct, frozen=True, omit_defaults=True):
     proofs: int = 0
     since_ms: int = 0
     photo_sha256: str = ""
+    changed_g: float = 0.0
 
 
 class Block(Struct, frozen=True):
@@ -215,6 +217,9 @@ class Turn:
 
     def save_parcel(self, parcel: Parcel, *, told: bool = True) -> None:
         """Keep a parcel as it is now, and tell the OMS its state unless that did not change."""
+        before, word = self.state.parcel(parcel.id), "/".join((parcel.state, *parcel.reasons))
+        history = before.told if before is not None else ()
+        parcel = replace(parcel, told=(*history, word) if told else history)
         others = tuple(other for other in self.state.parcels if other.id != parcel.id)
         kept = others if parcel.ended else (*others, parcel)
         self.state = replace(self.state, parcels=kept)
@@ -227,6 +232,7 @@ class Turn:
                 dims=parcel.dims, reasons=parcel.reasons, sscc=parcel.sscc, tracking=parcel.tracking, mark=mark,
                 photo_sha256=parcel.photo_sha256, packer=parcel.packer, finding=parcel.finding,
                 contents=contents, carton=parcel.carton if parcel.state == "closed" else "", billed=billed(parcel),
+                again=history.count(word),
             ))
 
     def save_packing(self, packing: Packing) -> Packing:

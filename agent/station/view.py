@@ -60,12 +60,16 @@ NOTICES = {
     "job.expired": ("Stop: this job's time is over. Ask the office.", "It was not packed before its last moment."),
     "scale.overload": ("Too heavy for this scale. Take the box off.", "Nothing above the capacity is weighed."),
     "scale.negative": ("The scale is below zero. Clear the platform.", "Something is missing from it, or lifts it."),
-    "scale.motion": ("Hands off the box, please.", "The weight does not come to rest."),
+    "scale.motion-hand": ("Hands off the box, please.", "The weight does not come to rest: somebody touches it."),
+    "scale.motion-vibration": ("The table shakes. Please wait.", "Nobody lean on it; stop what shakes it."),
+    "scale.motion-drift": ("The weight creeps. Is the box leaking?", "Or it leans on something: put it down freely."),
     "scale.light": ("Too light to weigh.", "The box is under the smallest load of this scale."),
     "scale.not-empty": ("Clear the platform.", "Something stood on it when the scale was switched on."),
     "scale.debris": ("Clear the platform.", "Something small lies on it."),
     "scale.zero-limit": ("Clean the platform.", "The empty scale creeps: dirt, a draught, or the load cell."),
     "scale.left-on": ("Take this box off.", "It stands here longer than a box should."),
+    "scale.added": ("Take it out again: this box is done.", "Its weight is told already."),
+    "scale.removed": ("Put it back: this box is done.", "Its weight is told already."),
 }
 
 REASONS = {
@@ -123,6 +127,9 @@ def view(state: State, config: Settings) -> View:
         if parcel.reasons[0] == "parcel.contents-doubtful" and parcel.finding is not None:
             return View(parcel.finding.words, "Mend it here. When it is right: press, or show the release card.",
                         parcel.reasons[0], red=True, buzzer=True)
+        if parcel.reasons[0] == "parcel.weight-changed" and box is not None and box.changed_g:
+            way = "put in" if box.changed_g > 0 else "taken out"
+            hint = f"{abs(box.changed_g):.0f} g were {way}: undo that. {hint}"
         return View(f"Hold {parcel.id}: {why}.", hint, parcel.reasons[0], red=True, buzzer=True)
     packing = state.packing(state.at_hand)
     if packing is not None and packing.asked is not None:

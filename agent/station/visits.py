@@ -17,7 +17,7 @@ from agent.station.facts import WrongLabel
 from agent.station.state import Box
 
 if TYPE_CHECKING:
-    from agent.station.events import CodesSeen, WeightStable
+    from agent.station.events import CodesSeen, LoadChanged, PlatformTroubled, WeightStable
     from agent.station.state import Packing, Turn
     from agent.station.values import Dimensions, KnownJob, Parcel, Print, Weight
 
@@ -82,6 +82,27 @@ def weight_stable(turn: Turn, event: WeightStable) -> None:
             parcels.hold(turn, parcel, ("parcel.weight-changed",))
     elif parcel.reasons == ("parcel.weight-changed",):
         parcels.release(turn, parcel)
+
+
+def load_changed(turn: Turn, event: LoadChanged) -> None:
+    """Something came to the box or left it. Before it is judged that is how boxes are packed; after that it is told."""
+    box = turn.state.box
+    if box is None:
+        return
+    changed_g, notice = box.changed_g + event.delta_g if box.parcel else 0.0, box.notice
+    done = bool(box.parcel) and turn.state.parcel(box.parcel) is None
+    if done and notice in ("", "scale.added", "scale.removed"):  # its weight went out to the OMS
+        back = abs(changed_g) <= turn.config.station.weight_step_g
+        notice = "" if back else "scale.added" if changed_g > 0 else "scale.removed"
+    turn.box(replace(box, changed_g=changed_g, notice=notice))
+
+
+def platform_troubled(turn: Turn, event: PlatformTroubled) -> None:
+    """What stands there can't be weighed. While a label is stuck on it hands press and lean: that is no trouble."""
+    box = load_appeared(turn)
+    done = bool(box.parcel) and turn.state.parcel(box.parcel) is None
+    if not box.parcel or (done and event.code == "scale.left-on"):
+        turn.box(replace(box, notice=event.code))
 
 
 def platform_cleared(turn: Turn) -> None:
