@@ -5,7 +5,8 @@ from __future__ import annotations
 from math import sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
-from agent.weighing.stillness import Stretch, stretch
+from agent.weighing.stillness import Stretch, judged, stretch
+from agent.weighing.sway import TAPER_COST, disagreement, tapered_mean, without_sway
 
 if TYPE_CHECKING:
     from agent.weighing.events import Quality
@@ -24,16 +25,19 @@ SLOW_SPS = 30.0
 SLOW_RING_S = 1.3
 QUIET_SD_D, QUIET_TREND_D, CREEP_D_PER_S = 0.12, 0.18, 0.28
 ENOUGH_D, SLOW_ENOUGH_D = 0.20, 0.14
-SHAKY_D = 0.08
+SHAKY_D = 0.06
 """An empty platform that moves more than this stands next to something that shakes it."""
 DEEP_WITHIN = 6.0
 """A double notch can bring the scatter down by so much, and is not tried for more."""
 EAGER_S = 2.5
 """After so long without a weight the long windows are asked every third look only: that costs 0.1 s and saves half."""
-SHAKEN = 1.4
-"""Block means of a shaken platform are not independent: their scatter understates the mean's uncertainty by this."""
 FLOOR_D = 0.05
 """What an empty platform moves at least, in d: the noise of a good cell."""
+CALM_VON_NEUMANN, SHAKEN_VON_NEUMANN = 1.9, 1.1
+"""In a calm place only the ring's remains are left in a long window, and they alternate; a hand wanders, which a shaken
+place hides in part."""
+AGREE_D = 0.5
+"""The halves of a long window differ by less, or something slower than the window moves the load."""
 
 
 class Estimate(NamedTuple):
@@ -99,8 +103,9 @@ class Settling:
             return found
         if found.quality == "quick" and abs(seen.trend) > CREEP_D_PER_S * self._d * window / self._rate:
             return None  # it creeps: too slow for the short window to see
-        u_g = seen.sd / sqrt(seen.blocks) * (1.0 if found.quality == "quick" else SHAKEN)
-        return found._replace(level_g=seen.mean, u_g=u_g, window_s=window / self._rate)
+        if found.quality == "quick":
+            return found._replace(level_g=seen.mean, u_g=seen.sd / sqrt(seen.blocks), window_s=window / self._rate)
+        return found._replace(level_g=tapered_mean(seen.means), u_g=_shaken_u(seen), window_s=window / self._rate)
 
     def level(self, samples: list[float]) -> float | None:
         """Return the newest level without its ring, still or not; None for too few samples."""
@@ -128,7 +133,6 @@ class Settling:
         d = self._d
         patience = max(1.0, min(2.0 if floor_g > SHAKY_D * d else 1.25, waited_s - 0.5))
         shakes_g = max(floor_g, FLOOR_D * d) * 2.0 * patience * (1.0 + max(0.0, load_g) / self._dead_load_g)
-        enough_g = (ENOUGH_D if self.notches else SLOW_ENOUGH_D) * d * patience
         self._deep_below_g = DEEP_WITHIN * max(shakes_g, QUIET_SD_D * d) if self.notches else 0.0
         self._looks += 1
         rarely = self._held is None and waited_s > EAGER_S and self._looks % 3
@@ -140,14 +144,27 @@ class Settling:
                            0.0 if short else self._deep_below_g)
             if seen is None:
                 return None
-            mean_sd = seen.sd / sqrt(seen.blocks)
-            chance = seen.residual_sd * sqrt(12.0 / seen.blocks)  # what a line through mere scatter rises by
             if self._quiet(seen):
-                return Estimate(seen.mean, mean_sd, "quick", window / self._rate, seen.ring)
+                return Estimate(seen.mean, seen.sd / sqrt(seen.blocks), "quick", window / self._rate, seen.ring)
             if short and abs(seen.trend) > 20.0 * d and seen.residual_sd < abs(seen.trend) / 4.0:
                 return None
-            if (window >= LONG_S * self._rate and seen.sd <= shakes_g and mean_sd <= enough_g
-                    and seen.von_neumann >= 1.1 and abs(seen.trend) <= 1.5 * chance):
-                quality: Quality = "averaged" if patience == 1.0 else "relaxed"
-                return Estimate(seen.mean, SHAKEN * mean_sd, quality, window / self._rate, seen.ring)
+            if window >= LONG_S * self._rate and seen.sd <= shakes_g:
+                if floor_g > SHAKY_D * d and seen.von_neumann < SHAKEN_VON_NEUMANN:
+                    seen = judged(without_sway(seen.means, self._per_block / self._rate), seen.ring)
+                if self._averages(seen, floor_g, patience):
+                    quality: Quality = "averaged" if patience == 1.0 else "relaxed"
+                    return Estimate(tapered_mean(seen.means), _shaken_u(seen), quality, window / self._rate, seen.ring)
         return None
+
+    def _averages(self, seen: Stretch, floor_g: float, patience: float) -> bool:
+        """Tell whether what still moves is mere scatter, and its mean is good enough."""
+        enough_g = (ENOUGH_D if self.notches else SLOW_ENOUGH_D) * self._d * patience
+        random = SHAKEN_VON_NEUMANN if floor_g > SHAKY_D * self._d else CALM_VON_NEUMANN
+        chance = seen.residual_sd * sqrt(12.0 / seen.blocks)  # what a line through mere scatter rises by
+        return (seen.sd <= enough_g * sqrt(seen.blocks) and seen.von_neumann >= random
+                and abs(seen.trend) <= 1.5 * chance and disagreement(seen.means) <= AGREE_D * self._d * patience)
+
+
+def _shaken_u(seen: Stretch) -> float:
+    """Return the standard uncertainty of a tapered mean: from the blocks' scatter, and from what is slower."""
+    return sqrt(TAPER_COST * seen.sd ** 2 / seen.blocks + (0.4 * disagreement(seen.means)) ** 2)

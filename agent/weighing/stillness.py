@@ -23,7 +23,8 @@ class Stretch(NamedTuple):
 
     `mean`, `sd` (of the blocks), `trend` (rise of the fitted line over the stretch) and `residual_sd` (around that
     line) have the unit of the samples; `von_neumann` is about 2 for independent blocks and falls towards 0 for a
-    wander; `blocks` is their number; `ring` is the first notch's frequency in cycles a sample, 0.0 without one.
+    wander; `blocks` is their number; `ring` is the first notch's frequency in cycles a sample, 0.0 without one;
+    `means` are the blocks themselves, oldest first.
     """
 
     mean: float
@@ -33,6 +34,7 @@ class Stretch(NamedTuple):
     von_neumann: float
     blocks: int
     ring: float
+    means: list[float]
 
 
 def notched(samples: list[float]) -> tuple[list[float], float]:
@@ -139,10 +141,14 @@ def _blocks(samples: list[float], per_block: int, ring: float) -> Stretch | None
     if blocks < 3:
         return None
     if per_block == 1:
-        means = samples
-    else:
-        first = len(samples) - blocks * per_block
-        means = [sum(samples[i:i + per_block]) / per_block for i in range(first, len(samples), per_block)]
+        return judged(samples, ring)
+    first = len(samples) - blocks * per_block
+    return judged([sum(samples[i:i + per_block]) / per_block for i in range(first, len(samples), per_block)], ring)
+
+
+def judged(means: list[float], ring: float) -> Stretch:
+    """Return the figures of at least three block means."""
+    blocks = len(means)
     mean = sum(means) / blocks
     deviations = [x - mean for x in means]
     square = sum(map(mul, deviations, deviations))
@@ -157,4 +163,5 @@ def _blocks(samples: list[float], per_block: int, ring: float) -> Stretch | None
         von_neumann=steps / square * blocks / (blocks - 1) if square > 0.0 else 2.0,
         blocks=blocks,
         ring=ring,
+        means=means,
     )
