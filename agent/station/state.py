@@ -217,9 +217,6 @@ class Turn:
 
     def save_parcel(self, parcel: Parcel, *, told: bool = True) -> None:
         """Keep a parcel as it is now, and tell the OMS its state unless that did not change."""
-        before, word = self.state.parcel(parcel.id), "/".join((parcel.state, *parcel.reasons))
-        history = before.told if before is not None else ()
-        parcel = replace(parcel, told=(*history, word) if told else history)
         others = tuple(other for other in self.state.parcels if other.id != parcel.id)
         kept = others if parcel.ended else (*others, parcel)
         self.state = replace(self.state, parcels=kept)
@@ -232,7 +229,6 @@ class Turn:
                 dims=parcel.dims, reasons=parcel.reasons, sscc=parcel.sscc, tracking=parcel.tracking, mark=mark,
                 photo_sha256=parcel.photo_sha256, packer=parcel.packer, finding=parcel.finding,
                 contents=contents, carton=parcel.carton if parcel.state == "closed" else "", billed=billed(parcel),
-                again=history.count(word),
             ))
 
     def save_packing(self, packing: Packing) -> Packing:
