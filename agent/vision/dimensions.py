@@ -16,6 +16,7 @@ from agent.vision.dimensions_evidence import Evidence, evidence
 from agent.vision.dimensions_motion import Nudge, follow, nudge
 from agent.vision.dimensions_reasons import hint_of, objection
 from agent.vision.dimensions_solve import Answer, answers
+from agent.vision.dimensions_uncertainty import uncertainty
 from agent.vision.dimensions_view import View
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     Picture = NDArray[np.uint8]
 
 # What the model leaves out: boards are not quite flat, edges not quite straight, rounding differs from edge to edge.
-MODEL_MM = 0.65
+MODEL_MM = 0.5
 AGREE_MM = 3.0
 # The median of 8-bit values below which noise is as large as edges.
 DARKEST = 14
@@ -101,7 +102,7 @@ def measure(looks: Sequence[Look], range_height_mm: float | None = None) -> Dime
                 return refused("dimensions.empty")
             seen[number].append(changed)
     found = answers(seen[0], radius_mm)
-    spread = fit.uncertainty(seen[0], found[0].box, radius_mm) if found else np.full(3, np.inf)
+    spread = uncertainty(seen[0], found[0].box, radius_mm) if found else np.full(3, np.inf)
     u95 = 1.96 * np.hypot(spread, MODEL_MM)
     code = objection(seen[0], found, u95, range_height_mm)
     if code:

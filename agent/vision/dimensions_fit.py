@@ -1,7 +1,7 @@
-"""Pulls a box onto the edges of the picture, to a tenth of a pixel, and says how well it is held.
+"""Pulls a box onto the edges of the picture, to a tenth of a pixel.
 
 Robust least squares on the distances from the predicted edges to the edges found across them (Lowe 1991; Cauchy
-weights). Samples of one edge err together, because real edges are bowed: the covariance counts that.
+weights).
 """
 
 from __future__ import annotations
@@ -30,12 +30,8 @@ SCHEDULE = ((8.0, 4.5, 3), (5.0, 2.5, 3), (4.0, 1.8, 5))
 FINE = ((4.0, 1.8, 4),)
 STRONG = 5.0
 COLOURED, RISING = 1.5, 5.0
-
-# What stays unknown of a sample, alone and of a whole edge (pixels), and of the calibration.
-SAMPLE_PX, EDGE_PX = 0.32, 0.41
-CALIBRATION = (("turn", 2.3e-4, 3), ("move", 0.7, 3), ("focal", 7e-4, 1), ("centre", 0.5, 2))
-# Boards differ in how round they fold: 1 to 3 mm, evenly spread.
-RADIUS_MM = 0.58
+# How far outside an edge the platform is looked for (the map is blurred), and the standing of an edge without it.
+BEYOND_PX, INNER = 6.0, 0.15
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +46,10 @@ class Samples:
     pixel: Points
     normal: Points
     outline: NDArray[np.bool_]
+
+    def only(self, held: NDArray[np.bool_]) -> Samples:
+        """Return the samples that are held (n flags)."""
+        return Samples(self.edge[held], self.share[held], self.pixel[held], self.normal[held], self.outline[held])
 
 
 def place(view: View, box: Points, edge: NDArray[np.int64], share: Points, radius_mm: float) -> Points:
@@ -80,8 +80,12 @@ def samples(view: View, box: Points, radius_mm: float, every_px: float = 5.0) ->
     return Samples(edge, share, pixel, normal, kinds[edge] == 1)
 
 
-def across(seen: Evidence, points: Samples, reach_px: float) -> tuple[Points, Points]:
-    """Return offsets (k) and the edge strength (n x k) along the normal of each sample, background removed."""
+def across(seen: Evidence, points: Samples, reach_px: float) -> tuple[Points, Points, Points]:
+    """Return offsets (k), the edge strength (n x k) along each sample's normal, background removed, and its standing.
+
+    An edge's standing (n x k, 0 ... 1) is how far it may be the outline: beyond that there is platform, while beyond
+    the rim of a label on the wall there is more wall. Creases have 1.
+    """
     offsets = np.arange(-reach_px, reach_px + 0.01, 0.5)
     x = (points.pixel[:, 0:1] + offsets * points.normal[:, 0:1] - seen.left).astype(np.float32)
     y = (points.pixel[:, 1:2] + offsets * points.normal[:, 1:2] - seen.top).astype(np.float32)
@@ -98,7 +102,11 @@ def across(seen: Evidence, points: Samples, reach_px: float) -> tuple[Points, Po
         clear = ((_medians(edge, colour.max(axis=1)) > COLOURED) & (_medians(edge, rise) > RISING))[edge]
         rows = np.nonzero(foot)[0][clear]
         strength[rows] = 1.5 * colour[clear] + 0.18 * strength[rows]
-    return offsets, np.asarray(strength, float)
+    beyond = cv2.remap(seen.platform, x + BEYOND_PX * points.normal[:, 0:1].astype(np.float32),
+                       y + BEYOND_PX * points.normal[:, 1:2].astype(np.float32), cv2.INTER_LINEAR,
+                       borderMode=cv2.BORDER_REPLICATE)
+    standing = np.where(points.outline[:, None], INNER + (1 - INNER) * beyond, 1.0)
+    return offsets, np.asarray(strength, float), np.asarray(standing, float)
 
 
 def _medians(edge: NDArray[np.int64], values: Points) -> Points:
@@ -123,13 +131,13 @@ def _strength(tensor: NDArray[np.float32], x: NDArray[np.float32], y: NDArray[np
                                          + found[:, :, 2] * ny * ny, 0)), float)
 
 
-def nearest(offsets: Points, strength: Points, spread_px: float) -> tuple[Points, Points]:
+def nearest(offsets: Points, strength: Points, standing: Points, spread_px: float) -> tuple[Points, Points]:
     """Return for each sample the offset of its best edge and that edge's strength (0 where there is none)."""
     if len(strength) == 0:
         return np.zeros(0), np.zeros(0)
     inner = strength[:, 1:-1]
     peak = (inner >= strength[:, :-2]) & (inner >= strength[:, 2:]) & (inner > 0.4)
-    wish = np.where(peak, np.sqrt(inner) * np.exp(-0.5 * (offsets[1:-1] / spread_px) ** 2), 0)
+    wish = np.where(peak, np.sqrt(inner * standing[:, 1:-1]) * np.exp(-0.5 * (offsets[1:-1] / spread_px) ** 2), 0)
     best = wish.argmax(axis=1)
     row = np.arange(len(strength))
     before, here, after = strength[row, best], strength[row, best + 1], strength[row, best + 2]
@@ -182,56 +190,3 @@ def refine(views: Sequence[Evidence], box: Points, radius_mm: float,
             if np.all(np.abs(change) < (0.05, 0.05, 1e-4, 0.05, 0.05, 0.05)):
                 break
     return box
-
-
-def uncertainty(views: Sequence[Evidence], box: Points, radius_mm: float) -> Points:
-    """Return the standard uncertainties (3, mm) of length, width and height: of fit, calibration and roundness."""
-    total, spread_all = np.zeros((6, 6)), np.zeros((6, 6))
-    pulls, rounder = [], np.zeros((6, 1))
-    for seen in views:
-        points = samples(seen.view, box, radius_mm)
-        _, strength = nearest(*across(seen, points, 4.0), 1.8)
-        slope = slopes(seen.view, box, points)
-        moves = _calibration_moves(seen.view, box, points, radius_mm)
-        thicker = place(seen.view, box, points.edge, points.share, radius_mm + RADIUS_MM) - points.pixel
-        swell = np.sum(thicker * points.normal, axis=1, keepdims=True)
-        pull = np.zeros((6, moves.shape[1]))
-        for edge in np.unique(points.edge):
-            held = (points.edge == edge) & (strength > 0.8)
-            if held.sum() < 3:
-                continue
-            tau = (points.share[held] - 0.5) * math.sqrt(12)
-            together = np.column_stack([np.ones_like(tau), tau])
-            spread = SAMPLE_PX ** 2 * np.eye(len(tau)) + EDGE_PX ** 2 * together @ together.T
-            trusted = np.linalg.solve(spread, slope[held])
-            total += slope[held].T @ trusted
-            pull += trusted.T @ moves[held]
-            rounder += trusted.T @ swell[held]
-        pulls.append(pull)
-    inverse = np.linalg.inv(total + np.diag([1e-9] * 6))
-    for pull in (*pulls, rounder):  # each camera errs for itself, the box is as round for all of them
-        moved = inverse @ pull
-        spread_all += moved @ moved.T
-    return np.asarray(np.sqrt(np.diag(inverse + spread_all))[3:])
-
-
-def _calibration_moves(view: View, box: Points, points: Samples, radius_mm: float) -> Points:
-    """How each sample moves along its normal (n x 9) when the calibration errs by one standard uncertainty."""
-    columns = []
-    nothing = np.zeros(3)
-    for kind, size, count in CALIBRATION:
-        for index in range(count):
-            small = np.zeros(3)
-            small[index] = size
-            if kind == "turn":
-                # the pose is fitted to a board on the platform, so a turn goes with the move that keeps its middle
-                other = view.turned(small, view.t - np.asarray(cv2.Rodrigues(small)[0]) @ view.t)
-            elif kind == "move":
-                other = view.turned(nothing, small)
-            elif kind == "focal":
-                other = view.turned(nothing, np.array([0, 0, size * view.t[2]]), size)
-            else:
-                other = view.turned(nothing, None, 0.0, (small[0], small[1]))
-            moved = place(other, box, points.edge, points.share, radius_mm) - points.pixel
-            columns.append(np.sum(moved * points.normal, axis=1))
-    return np.stack(columns, axis=1)

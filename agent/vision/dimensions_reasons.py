@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agent.vision import dimensions_cuboid as cuboid
+from agent.vision.dimensions_score import stray
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,11 +42,12 @@ HINTS = {
 }
 
 SCORE = 0.53
-RMS_PX, RMS_OF_MANY_PX = 1.0, 1.2
+RMS_PX = 1.2
 GAP = 0.28
-FOREIGN = 0.03
+FOREIGN = 0.014
 UNEXPLAINED, UNEXPLAINED_LOOSE = 0.09, 0.05
-WEAKEST, WEAKEST_OF_MANY, CLEAR, FIRM = 0.40, 0.20, 0.50, 0.60
+STRAY = 0.7
+WEAKEST, WEAKEST_OF_MANY, CLEAR, FIRM = 0.40, 0.12, 0.50, 0.60
 HOLLOW, HOLLOWEST = 0.22, 0.35
 LOWEST_MM = 20.0
 RIVAL, RIVAL_LARGER = 0.04, 0.11
@@ -72,26 +74,27 @@ def objection(views: Sequence[Evidence], found: Sequence[Answer], u95_mm: Points
         return strange
     if len(views) == 1 and _like_platform(best.marks[0]):
         return "dimensions.same-colour"
-    rms_px = RMS_PX if len(views) == 1 else RMS_OF_MANY_PX
-    if best.score < SCORE or max(mark.rms_px for mark in best.marks) > rms_px or best.box[5] < LOWEST_MM:
+    if best.score < SCORE or max(mark.rms_px for mark in best.marks) > RMS_PX or best.box[5] < LOWEST_MM:
         return "dimensions.not-a-box"
     if any(mark.unexplained > (UNEXPLAINED if mark.weakest > FIRM else UNEXPLAINED_LOOSE) for mark in best.marks):
         return strange
-    if max(mark.gap for mark in best.marks) > GAP:
+    # one wrong edge is a wrong size; a second camera sees it before another background and leaves no room for one
+    if min(mark.gap for mark in best.marks) > GAP:
         return "dimensions.uncertain"
-    # one wrong edge is a wrong size; a second camera leaves no room for one
     if min(mark.weakest for mark in best.marks) < (WEAKEST if len(views) == 1 else WEAKEST_OF_MANY):
         return "dimensions.uncertain"
     for other in found[1:]:
         more = other.sides - best.sides
         # tape and print are edges inside a box: a larger box needs less to speak for it than a smaller one
-        margin = RIVAL_LARGER if more.min() > -RIVAL_MM else RIVAL
+        margin = RIVAL_LARGER if len(views) == 1 and more.min() > -RIVAL_MM else RIVAL
         if other.score > best.score - margin and np.abs(more).max() > RIVAL_MM:
             return "dimensions.ambiguous"
     if u95_mm[2] > U95_MM:
         return "dimensions.height-not-observable"
     if u95_mm.max() > U95_MM:
         return "dimensions.uncertain"
+    if any(stray(seen, best.box) > STRAY for seen in views):
+        return strange
     if range_height_mm is not None and abs(range_height_mm - best.box[5]) > RANGE_MM:
         return "dimensions.range-disagrees"
     return ""

@@ -10,7 +10,7 @@ import numpy as np
 
 from agent.vision import dimensions_cuboid as cuboid
 from agent.vision import dimensions_fit as fit
-from agent.vision.dimensions_search import GRID, coarse_shape
+from agent.vision.dimensions_search import GRID, coarse_shape, new_lines
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -86,6 +86,19 @@ def look(picture: NDArray[np.float32], seen: Evidence, pixels: Points) -> Points
     x = (pixels[:, 0] - seen.left).astype(np.float32)[:, None]
     y = (pixels[:, 1] - seen.top).astype(np.float32)[:, None]
     return np.asarray(cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0], float)
+
+
+def stray(seen: Evidence, box: Points) -> float:
+    """Return the length of new straight lines outside a box, as a multiple of its size in the picture.
+
+    A second box of the platform's own colour hides nothing that could be missed, but it has edges, in any direction.
+    A shadow has a soft rim.
+    """
+    lines, fresh_px = new_lines(seen)
+    hull = cv2.dilate(hull_mask(seen, box), np.ones((5, 5), np.uint8))
+    middle = np.clip(lines.mean(axis=1) / GRID, 0, np.array(hull.shape[::-1]) - 1).astype(int)
+    outside = hull[middle[:, 1], middle[:, 0]] == 0
+    return float(fresh_px[outside].sum() / (GRID * max(1.0, float(hull.sum())) ** 0.5))
 
 
 def hull_mask(seen: Evidence, box: Points) -> Mask:

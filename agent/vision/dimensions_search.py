@@ -31,6 +31,7 @@ ANGLE_BIN = math.radians(0.06)
 PEAKS, UPRIGHTS = 8, 4
 SMALLEST_MM, LARGEST_MM = 35.0, 800.0
 LOWEST_MM = 12.0
+SHORTEST_PX = 9.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,19 +47,24 @@ class Aligned:
     platform: Floats
 
 
-def yaws(seen: Evidence, count: int = 2) -> list[float]:
-    """Return the likeliest yaws (radians, 0 ... pi/2), best first, from straight segments."""
+def new_lines(seen: Evidence) -> tuple[Points, Points]:
+    """Return straight segments (n x 2 x 2, map pixels) and how much of each, in pixels, the empty platform lacks."""
     # OpenCV's types do not say that it finds None where there is no segment
     found = cast("Floats | None", cv2.createLineSegmentDetector(cv2.LSD_REFINE_STD, 1.0).detect(seen.grey)[0])
     if found is None:
-        return []
+        return np.zeros((0, 2, 2)), np.zeros(0)
     lines = found.reshape(-1, 2, 2).astype(float)
     size = np.linalg.norm(lines[:, 1] - lines[:, 0], axis=1)
-    lines, size = lines[size > 9], size[size > 9]
+    lines, size = lines[size > SHORTEST_PX], size[size > SHORTEST_PX]
+    return lines, size * _new_edge(seen, lines)
+
+
+def yaws(seen: Evidence, count: int = 2) -> list[float]:
+    """Return the likeliest yaws (radians, 0 ... pi/2), best first, from straight segments."""
+    lines, weight = new_lines(seen)
     if len(lines) == 0:
         return []
     offset = np.array([seen.left, seen.top], float)
-    weight = size * _new_edge(seen, lines)
     first = seen.view.rays(lines[:, 0] + offset)
     second = seen.view.rays(lines[:, 1] + offset)
     plane = np.cross(first, second)

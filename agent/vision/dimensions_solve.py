@@ -8,9 +8,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from agent.vision import dimensions_cuboid as cuboid
 from agent.vision import dimensions_fit as fit
 from agent.vision.dimensions_score import Marks, marks
-from agent.vision.dimensions_search import Aligned, aligned, distinct, guesses, quick_scores, yaws
+from agent.vision.dimensions_search import (
+    LARGEST_MM,
+    SMALLEST_MM,
+    Aligned,
+    aligned,
+    distinct,
+    guesses,
+    quick_scores,
+    yaws,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +33,7 @@ if TYPE_CHECKING:
 
 GUESSES = 6
 ROUGH = ((8.0, 4.5, 2), (5.0, 2.5, 2))
-BASE_STEP_MM = 6.0
+STEP_MM = 6.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +65,9 @@ def answers(views: Sequence[Evidence], radius_mm: float) -> list[Answer]:
         rough = [fit.refine(views, box, radius_mm, ROUGH) for box in boxes]
         found = [_answer(views, edges, box, radius_mm) for box in distinct(np.array(rough), GUESSES, 3.0)]
         found.sort(key=lambda answer: -answer.score)
-        found += [_answer(views, edges, box, radius_mm) for box in _other_bases(views, edges, found[0].box)]
+        best = found[0].box
+        others = [*_other_bases(views, edges, best), *_other_depths(views, edges, best)]
+        found += [_answer(views, edges, box, radius_mm) for box in others]
         ranked += found
     ranked.sort(key=lambda answer: -answer.score)
     kept: list[Answer] = []
@@ -102,13 +114,36 @@ def _other_bases(views: Sequence[Evidence], edges: Sequence[Aligned], box: Point
     if len(views) > 1:
         return []
     eye = views[0].view.centre
-    heights = np.arange(12.0, 0.75 * eye[2], BASE_STEP_MM)
+    heights = np.arange(12.0, 0.75 * eye[2], STEP_MM)
     scale = (eye[2] - heights) / (eye[2] - box[5])
     boxes = np.column_stack([eye[0] + (box[0] - eye[0]) * scale, eye[1] + (box[1] - eye[1]) * scale,
                              np.full(len(scale), box[2]), box[3] * scale, box[4] * scale, heights])
-    scores = quick_scores(views[0], edges[0], boxes)
-    peaks = [index for index in range(1, len(boxes) - 1)
-             if scores[index] >= scores[index - 1] and scores[index] >= scores[index + 1]
-             and abs(heights[index] - box[5]) > BASE_STEP_MM]
+    return _peaks(views, edges, boxes, np.abs(heights - box[5]) > STEP_MM, 2)
+
+
+def _other_depths(views: Sequence[Evidence], edges: Sequence[Aligned], box: Points) -> list[Points]:
+    """The same near walls with other hidden walls behind: what tape on a lid of the table's colour would make of it."""
+    found = []
+    faces = np.any([cuboid.seen_faces(box[None], seen.view.centre)[0] for seen in views], axis=0)
+    for axis, sign in ((0, 1), (0, -1), (1, 1), (1, -1)):
+        if faces[2 * axis + (sign < 0)]:
+            continue
+        sizes = np.arange(SMALLEST_MM, LARGEST_MM / 2, STEP_MM)
+        more = sign * (sizes - box[3 + axis]) / 2
+        boxes = np.repeat(box[None], len(sizes), axis=0)
+        boxes[:, 0] += more * (math.cos(box[2]) if axis == 0 else -math.sin(box[2]))
+        boxes[:, 1] += more * (math.sin(box[2]) if axis == 0 else math.cos(box[2]))
+        boxes[:, 3 + axis] = sizes
+        for wanted in (sizes > box[3 + axis] + STEP_MM, sizes < box[3 + axis] - STEP_MM):
+            found += _peaks(views, edges, boxes, wanted, 1)
+    return found
+
+
+def _peaks(views: Sequence[Evidence], edges: Sequence[Aligned], boxes: Points, wanted: NDArray[np.bool_],
+           count: int) -> list[Points]:
+    """Of a row of boxes that grow step by step, the wanted ones that the edges support better than their neighbours."""
+    scores = np.sum([quick_scores(seen, edge, boxes) for seen, edge in zip(views, edges, strict=True)], axis=0)
+    peaks = [index for index in range(1, len(boxes) - 1) if wanted[index]
+             and scores[index] >= scores[index - 1] and scores[index] >= scores[index + 1]]
     peaks.sort(key=lambda index: -scores[index])
-    return [boxes[index] for index in peaks[:2]]
+    return [boxes[index] for index in peaks[:count]]

@@ -128,7 +128,7 @@ def sticker(dice: np.random.Generator, box: Box, face: Face = "top") -> Sticker:
     bars = np.repeat(dice.integers(0, 2, max(4, wide // 6 - 20)), 6)[:wide - 120] * 255
     page[high // 5:high // 2, 60:60 + len(bars)] = bars
     turn = float(dice.choice([0, 180, *((90, dice.uniform(0, 360)) if face == "top" else ())]))
-    room = np.array([across - wide / camera.DOTS_MM, upwards - high / camera.DOTS_MM]) / 2 - 4
+    room = np.array([across - wide / camera.DOTS_MM, upwards - high / camera.DOTS_MM]) / 2 - 7
     x, y = dice.uniform(-room.clip(0), room.clip(0)) if turn in {0, 180} else dice.uniform(-room / 2, room / 2)
     return Sticker(page, face, float(x), float(y), turn)
 
