@@ -75,12 +75,17 @@ class Advice:
                     self.misfits[key.removeprefix(MISFIT)] = msgspec.json.decode(body, type=int)
                 else:
                     self._known[key] = msgspec.json.decode(body, type=Weight)
-        self._alertness = dataclasses.replace(alertness, budget_per_1000=false_stops_per_1000)
+        self._alertness = alertness
+        self.allow(false_stops_per_1000)
         self._catalogue = Catalogue().with_rows((catalogue or {}).items())
         self._shelf = Shelf(self._known)
         self._items: dict[str, float] = {}
         self._litres: dict[str, float] = {}
         self._missed: set[str] = set()
+
+    def allow(self, false_stops_per_1000: float) -> None:
+        """Stop so many right parcels in a thousand at the most; nothing that was learned changes."""
+        self._alertness = dataclasses.replace(self._alertness, budget_per_1000=false_stops_per_1000)
 
     # -- before and beside the scale ----------------------------------------------------------------------------
 

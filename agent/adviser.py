@@ -43,6 +43,10 @@ class Adviser:
             else:
                 cartons.want(job, self.advice.misfits)
 
+    def follow(self, settings: Settings) -> None:
+        """Work by these settings from now on; what was learned stays as it is."""
+        self.advice.allow(settings.packing.false_stops_per_1000)
+
     def notice(self, event: Event, cartons: Cartons) -> None:
         """Follow what has just been committed."""
         match event:

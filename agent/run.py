@@ -328,6 +328,7 @@ class Agent:
         if self._alive:
             devices.start()
         self.settings, self.link.about = settings, birth(settings, self.admin.life)
+        self.adviser.follow(settings)
         self.link.announce()
 
     def _asked(self, request: Request) -> Event | None:

@@ -218,6 +218,7 @@ def test_a_sku_is_reset_by_order_alone_and_no_settings_move_what_was_learned(sta
         station.lift()
     before = station.store.shelf.beliefs()
     again = Advice(before, false_stops_per_1000=50)
+    again.allow(1.0)
     assert again.learn(()) == {}
     assert station.store.shelf.beliefs() == before
     fresh = again.forget("MUG")
