@@ -98,7 +98,8 @@ def as_row(answer: Dimensions | Refused) -> dict[str, Any]:
         return {"ok": True, "length_mm": answer.length.value_mm, "width_mm": answer.width.value_mm,
                 "height_mm": answer.height.value_mm, "u95_mm": [side.u95_mm for side in sides],
                 "quality": [side.quality for side in sides], "nudged_px": round(answer.nudged_px, 1)}
-    return {"ok": False, "reason": answer.code, "hint": answer.hint}
+    about = {"about_mm": list(answer.about_mm)} if answer.about_mm is not None else {}
+    return {"ok": False, "reason": answer.code, "hint": answer.hint, **about}
 
 
 def as_line(name: str, answer: Dimensions | Refused) -> str:
@@ -110,7 +111,9 @@ def as_line(name: str, answer: Dimensions | Refused) -> str:
                            (answer.length, answer.width, answer.height))
         moved = f" (camera moved by {answer.nudged_px:.1f} px, corrected)" if answer.nudged_px else ""
         return f"{name}: {sides} mm{moved}"
-    return f"{name}: refused, {answer.code}. {answer.hint}"
+    about = answer.about_mm
+    size = f" It is about {about[0]:.0f} x {about[1]:.0f} mm; do not bill by that." if about is not None else ""
+    return f"{name}: refused, {answer.code}. {answer.hint}{size}"
 
 
 def _made(folder: Path) -> bool:

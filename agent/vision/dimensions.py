@@ -6,7 +6,7 @@ legal-for-trade instrument.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -15,6 +15,7 @@ from agent.vision import dimensions_fit as fit
 from agent.vision.dimensions_evidence import Evidence, evidence
 from agent.vision.dimensions_motion import Nudge, follow, nudge
 from agent.vision.dimensions_reasons import hint_of, objection
+from agent.vision.dimensions_soft import footprint_mm
 from agent.vision.dimensions_solve import Answer, answers
 from agent.vision.dimensions_uncertainty import uncertainty
 from agent.vision.dimensions_view import View
@@ -72,11 +73,15 @@ class Dimensions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Refused:
-    """No dimensions: a stable code and what to do. `box` is what came nearest, for drawing only."""
+    """No dimensions: a stable code and what to do. `box` is what came nearest, for drawing only.
+
+    `about_mm` is length and width of something soft, as an indication: no bill may be made of it.
+    """
 
     code: str
     hint: str
     box: tuple[float, float, float, float, float, float] | None = None
+    about_mm: tuple[float, float] | None = None
 
 
 def measure(looks: Sequence[Look], range_height_mm: float | None = None) -> Dimensions | Refused:
@@ -106,7 +111,8 @@ def measure(looks: Sequence[Look], range_height_mm: float | None = None) -> Dime
     u95 = 1.96 * np.hypot(spread, MODEL_MM)
     code = objection(seen[0], found, u95, range_height_mm)
     if code:
-        return refused(code, found[0] if found else None)
+        answer = refused(code, found[0] if found else None)
+        return replace(answer, about_mm=_about(seen[0])) if code == "dimensions.not-a-box" else answer
     boxes = [found[0].box]
     for views_then in seen[1:]:
         again = fit.refine(views_then, found[0].box, radius_mm, fit.FINE)
@@ -125,6 +131,16 @@ def measure(looks: Sequence[Look], range_height_mm: float | None = None) -> Dime
 def refused(code: str, nearest: Answer | None = None) -> Refused:
     """Return a refusal with the hint that belongs to its code."""
     return Refused(code, hint_of(code), _six(nearest.box) if nearest is not None else None)
+
+
+def _about(views: Sequence[Evidence]) -> tuple[float, float] | None:
+    """Length and width of something soft that is wholly in view, rounded to centimetres."""
+    found = [footprint_mm(seen) for seen in views if not seen.border]
+    sizes = [size for size in found if size is not None]
+    if not sizes:
+        return None
+    length, width = (10.0 * round(float(side) / 10) for side in np.mean(sizes, axis=0))
+    return length, width
 
 
 def _six(box: Points) -> tuple[float, float, float, float, float, float]:

@@ -25,7 +25,7 @@ import numpy as np
 
 from agent.vision.dimensions import Dimensions
 from agent.vision.dimensions_evidence import evidence
-from agent.vision.dimensions_search import outline
+from agent.vision.dimensions_soft import footprint_mm
 from agent.vision.dimensions_station import load_station, read_picture
 from agent.vision.dimensions_view import View
 from tests.campaigns.dimension_scenes import CONDITIONS, KINDS, write
@@ -64,12 +64,7 @@ def peer(station: Station, row: Measurement) -> NDArray[np.float64] | None:
     picture = read_picture(station.folder / view.file)
     lens = View.of(station.calibrations[view.camera])
     seen = None if picture is None else evidence(lens, picture, station.empty[view.camera])
-    rim = outline(seen) if seen is not None else np.zeros((0, 2))
-    if len(rim) < 3:
-        return None
-    rays = lens.rays(rim)
-    ground = lens.centre[:2] - rays[:, :2] * (lens.centre[2] / rays[:, 2:])
-    return np.array(sorted(cv2.minAreaRect(ground.astype(np.float32))[1], reverse=True), float)
+    return footprint_mm(seen, 0.0) if seen is not None else None
 
 
 def judge(tally: Tally, name: str, station: Station, row: Measurement, truth: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from agent.bench.camera import corners_px, render
 from agent.bench.lens import Lens
-from agent.bench.scene import Box, Ground, Hand, Light, Scene
+from agent.bench.scene import Bag, Box, Ground, Hand, Light, Scene
 from agent.vision.dimensions import Dimensions, Look, Refused, measure
 from firmware_config.camera import CameraCalibration
 
@@ -86,6 +86,23 @@ def test_two_boxes_are_not_one() -> None:
     second = Box(110, 90, 80, 190, 90, 40, "white", radius_mm=1.5)
     small = replace(BOX, length_mm=180, width_mm=120, x_mm=-60)
     assert code(measure([look(frame(Scene(small, others=(second,))))])).startswith("dimensions.")
+
+
+def test_a_second_box_in_the_colour_of_the_mat_is_seen_by_its_edges() -> None:
+    steel = replace(GROUND, mat="steel")
+    hidden = Box(150, 110, 80, 150, -60, 55, "grey", tape=False, radius_mm=1.5)
+    small = replace(BOX, length_mm=180, width_mm=120, x_mm=-80, material="white")
+    pictures = [render(replace(scene, ground=steel), 3, LENS) for scene in (Scene(), Scene(small, others=(hidden,)))]
+    found = measure([Look(calibration(LENS), pictures[0], pictures[1:])])
+    assert code(found) in {"dimensions.two-objects", "dimensions.not-a-box"}
+
+
+def test_a_bag_is_told_about_and_never_measured() -> None:
+    bag = Bag(300, 210, 55, 10, 5, 35, 9)
+    answer = measure([look(frame(Scene(others=(bag,))))])
+    assert isinstance(answer, Refused)
+    assert answer.about_mm is not None
+    assert np.abs(np.array(answer.about_mm) - (300, 210)).max() < 40
 
 
 def test_a_box_that_leaves_the_picture_is_refused() -> None:
