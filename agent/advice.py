@@ -128,12 +128,19 @@ class Advice:
         suggested = known.suggestion.cartons if known.suggestion is not None else ()
         fitting = next((one for one in suggested if dict(one.contents) == dict(units)), None)
         if not taken or (fitting is not None and taken == fitting.carton):
-            return fitting
+            return replace(fitting, tare=self._tare(fitting.carton)) if fitting is not None else None
         carton = cartons_for(known.job, self._catalogue).get(taken)
         if carton is None:
             return None
         return SuggestedCarton(carton=taken, inner_mm=carton.inner_mm, outer_mm=carton.outer_mm,
-                               contents=tuple(units.items()))
+                               contents=tuple(units.items()), tare=self._tare(taken))
+
+    def _tare(self, carton: str) -> Gross | None:
+        """Return the preset tare of a type of carton: the catalogue's, until closed parcels have taught better."""
+        known = self._known.get(carton_key(carton))
+        if known is None:
+            return None
+        return Gross(value_g=round(known.grams, 1), u95_g=round(2 * known.variance ** 0.5, 1), quality="predicted")
 
     def vouch(self, job: Job) -> Vouching:
         """Return what the scale can't vouch for in a job, and the unit weights that a single step would show."""

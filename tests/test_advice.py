@@ -164,6 +164,8 @@ def test_the_tare_of_each_carton_is_learned_apart(station: Station) -> None:
     parcel = station.store.parcel("J-1-1/1")
     assert parcel is not None
     assert parcel.carton == "S"
+    assert parcel.tare is not None
+    assert parcel.tare.value_g == pytest.approx(json.loads(beliefs["carton:S"])["grams"], abs=5), "preset for its type"
 
 
 def test_a_suggestion_gets_the_expected_gross_of_each_carton(station: Station) -> None:

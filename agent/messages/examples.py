@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from agent.station import facts
+from agent.station.rules import net
 from agent.station.values import Billed, Dimensions, Length, Piece, Refused, Weight
 
 STORE = "7d0f3c1e-6a54-4d0b-9c1d-2f7a3b8e5d10"
@@ -12,6 +13,7 @@ _GROSS = Weight(value_g=1840.0, u95_g=6.0, quality="averaged")
 _DIMS = Dimensions(length=Length(value_mm=312.0, u95_mm=2.4), width=Length(value_mm=221.0, u95_mm=2.2),
                    height=Refused(refused="camera.top-hidden"))
 _CONTENTS = (Piece(sku="MUG-BLUE", qty=1, serial="S-7001"), Piece(sku="MUG-BLUE", qty=1, serial="S-7002"))
+_TARE = Weight(value_g=182.0, u95_g=9.0, quality="predicted")
 _BILLED = Billed(chargeable_g=2000.0, dim_weight_g=1820.0, size_from="carton")
 _PAPER = {"id": "label", "role": "label", "media": "62x100",
           "data": {"tracking": "1Z999AA10123456784", "routing": "AMS-3"}}
@@ -53,7 +55,8 @@ FACTS: tuple[facts.Fact, ...] = (
                      detail="Expected `int`, got `str` - at `$.items[0].qty`."),
     facts.ParcelChanged(parcel="J-8812-1/1", job="J-8812-1", rev=1, state="closed", gross=_GROSS, dims=_DIMS,
                         sscc="340123450000000017", tracking="1Z999AA10123456784", mark="0123456789",
-                        photo_sha256="ab" * 32, carton="M2", contents=_CONTENTS, billed=_BILLED),
+                        photo_sha256="ab" * 32, carton="M2", contents=_CONTENTS, tare=_TARE, net=net(_GROSS, _TARE),
+                        billed=_BILLED),
     facts.LabelWanted(parcel="J-8812-1/1", job="J-8812-1", rev=1, gross=_GROSS, dims=_DIMS, contents=_CONTENTS,
                       billed=_BILLED),
     facts.StockMoved(parcel="J-8812-1/1", job="J-8812-1", sku="MUG-BLUE", qty=2),

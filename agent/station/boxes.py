@@ -133,7 +133,8 @@ def carton(turn: Turn, outcome: CartonOutcome, name: str, advised: SuggestedCart
     parcel = scans.on_bench(turn.state, packing)
     if name and parcel is not None:
         same = name == parcel.carton
-        turn.save_parcel(replace(parcel, carton=name, outer_mm=parcel.outer_mm if same else None), told=False)
+        turn.save_parcel(replace(parcel, carton=name, outer_mm=parcel.outer_mm if same else None,
+                                 tare=parcel.tare if same else None), told=False)
     elif name:
         turn.save_packing(replace(packing, carton=name))
     turn.tell(CartonTold(

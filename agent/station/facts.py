@@ -67,6 +67,8 @@ class ParcelChanged(Fact, frozen=True, kw_only=True, omit_defaults=True):
     finding: Finding | None = None
     contents: tuple[Piece, ...] = ()
     carton: str = ""
+    tare: Weight | None = None
+    net: Weight | None = None
     billed: Billed | None = None
 
     @property

@@ -94,8 +94,11 @@ def weighed(turn: Turn, parcel: Parcel, box: Box, gross: Weight, event: CodesSee
         parcel = replace(parcel, items=packing.items)
         turn.save_packing(replace(packing, items=(), carton="", unplaced=(), unscanned=(), scan_ms=0))
     if packing is not None and other:
-        taken = event.carton.outer_mm if event.carton is not None and event.carton.carton == packing.carton else None
-        parcel = replace(parcel, carton=packing.carton, outer_mm=taken)
+        taken = event.carton if event.carton is not None and event.carton.carton == packing.carton else None
+        parcel = replace(parcel, carton=packing.carton, outer_mm=taken.outer_mm if taken is not None else None,
+                         tare=taken.tare if taken is not None else None)
+    elif event.carton is not None and event.carton.carton == parcel.carton:
+        parcel = replace(parcel, tare=event.carton.tare)
     if reasons:
         # Its label says a weight that is not so: it is void, and a new one is bought when the parcel is released.
         hold(turn, replace(parcel, print_no=0, wants="request", tracking=""), tuple(reasons))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import hypot
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET
@@ -59,6 +60,12 @@ def told_weight(job: Job) -> Weight | None:
 def same_weight(one: Weight, other: Weight, config: Settings) -> bool:
     """True when two weighings can be of the same box: a slip and a label may have come on or off it."""
     return abs(one.value_g - other.value_g) <= config.station.weight_step_g + one.u95_g + other.u95_g
+
+
+def net(gross: Weight, tare: Weight) -> Weight:
+    """Return what is left without the tare; both uncertainties count (root of the sum of squares, GUM 5.1.2)."""
+    return Weight(value_g=round(gross.value_g - tare.value_g, 1), u95_g=round(hypot(gross.u95_g, tare.u95_g), 1),
+                  quality=gross.quality)
 
 
 def contents(job: Job) -> tuple[tuple[str, int], ...]:

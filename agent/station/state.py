@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from agent.station.facts import Fact, ParcelChanged
 from agent.station.items import manifest
 from agent.station.records import SaveParcel, SavePrint, Tell
+from agent.station.rules import net
 from agent.station.tariffs import billed
 from agent.station.values import Parcel, Piece, Print, Vouching, Weight
 
@@ -224,11 +225,13 @@ class Turn:
         if told:
             mark = proof_mark(self.state.store_id, parcel.print_no) if parcel.print_no else ""
             contents = manifest(dict(parcel.contents), parcel.items) if parcel.state == "closed" else ()
+            tare = parcel.tare if parcel.state == "closed" else None
             self.tell(ParcelChanged(
                 parcel=parcel.id, job=parcel.job, rev=parcel.rev, state=parcel.state, gross=parcel.gross,
                 dims=parcel.dims, reasons=parcel.reasons, sscc=parcel.sscc, tracking=parcel.tracking, mark=mark,
                 photo_sha256=parcel.photo_sha256, packer=parcel.packer, finding=parcel.finding,
                 contents=contents, carton=parcel.carton if parcel.state == "closed" else "", billed=billed(parcel),
+                tare=tare, net=net(parcel.gross, tare) if tare is not None else None,
             ))
 
     def save_packing(self, packing: Packing) -> Packing:

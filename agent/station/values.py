@@ -259,7 +259,7 @@ class Billed(Value, frozen=True, kw_only=True):
 
 
 class SuggestedCarton(Value, frozen=True, kw_only=True):
-    """One carton of a suggestion: what goes in, and the gross weight that is expected of it.
+    """One carton of a suggestion: what goes in, the gross weight that is expected of it, and its own: the tare.
 
     `placements` say where, in the order of packing: SKU, lowest corner, size after turning, in mm, height last.
     """
@@ -269,6 +269,7 @@ class SuggestedCarton(Value, frozen=True, kw_only=True):
     outer_mm: Edges
     contents: tuple[tuple[str, int], ...]
     gross: Weight | None = None
+    tare: Weight | None = None
     placements: tuple[tuple[str, tuple[int, int, int], tuple[int, int, int]], ...] = ()
 
 
@@ -346,6 +347,7 @@ class Parcel(Value, frozen=True, kw_only=True):
     items: tuple[Piece, ...] = ()
     carton: str = ""
     outer_mm: Edges | None = None
+    tare: Weight | None = None
     predicted: Weight | None = None
     tariff: Tariff | None = None
     max_gross_g: float = 0.0

@@ -278,10 +278,10 @@ def _match(turn: Turn, sight: Sight) -> None:
 
 
 def _packed_in(packing: Packing, event: CodesSeen) -> dict[str, Any]:
-    """Return the carton of a box and its outer size: the one that the packer said, else the suggested one."""
+    """Return the carton of a box, its outer size and tare: the one that the packer said, else the suggested one."""
     known = event.carton
     if known is not None and packing.carton in ("", known.carton):
-        return {"carton": known.carton, "outer_mm": known.outer_mm}
+        return {"carton": known.carton, "outer_mm": known.outer_mm, "tare": known.tare}
     return {"carton": packing.carton}
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from agent.station.commands import Card, Command
 from agent.station.events import PagePrinted
 from agent.station.facts import CartonTold, LabelWanted, ParcelChanged
@@ -160,6 +162,22 @@ def test_a_box_in_the_suggested_carton_is_billed_by_it() -> None:
     bench.see("J-1", carton=box(690))
     parcel = bench.parcels["J-1/1"]
     assert (parcel.carton, bench.told(ParcelChanged)[-1].billed.dim_weight_g) == ("S", 724)
+
+
+def test_a_closed_parcel_tells_tare_and_net_of_its_type_of_carton_and_no_guess_of_another() -> None:
+    for carton, tare_g in (("S", 120.0), ("L", None)):
+        bench = Bench()
+        bench.assign(a_job(papers=[]))
+        bench.scan("J-1")
+        if carton == "L":
+            bench.scan(Card(Command.CARTON, "L").text)
+        bench.weigh(690)
+        bench.see("J-1", carton=replace(box(690), tare=Weight(value_g=120.0, u95_g=9.0, quality="predicted")))
+        told = bench.told(ParcelChanged)[-1]
+        assert (told.state, told.tare.value_g if told.tare else None) == ("closed", tare_g)
+        assert (told.net is None) == (told.tare is None)
+        if told.net is not None:
+            assert (told.net.value_g, told.net.u95_g) == (570.0, 9.2)
 
 
 def test_what_did_not_fit_is_told_with_the_carton_that_was_suggested() -> None:
