@@ -90,11 +90,12 @@ def short(state: State, config: Settings) -> dict[str, Short]:
         if roll.device not in names:
             continue
         printer = config.printer[names.index(roll.device)]
-        waiting = pages.in_order([page for page in state.prints if page.state == "queued"
-                                  and pages.printer_of(config, page.role) == roll.device], printer.role)
-        lengths = [_length(page, printer.media) for page in waiting]
-        if sum(lengths) > roll.left_mm:
-            found[roll.device] = Short(len(waiting), _lasting(lengths, roll.left_mm), sum(lengths), roll.left_mm)
+        waiting = [page for page in state.prints if page.state == "queued"
+                   and pages.printer_of(config, page.role) == roll.device]
+        needed_mm = sum(_length(page, printer.media) for page in waiting)
+        if needed_mm > roll.left_mm:
+            lengths = [_length(page, printer.media) for page in pages.in_order(waiting, printer.role)]
+            found[roll.device] = Short(len(waiting), _lasting(lengths, roll.left_mm), needed_mm, roll.left_mm)
     return found
 
 

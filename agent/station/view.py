@@ -200,7 +200,8 @@ def _idle(state: State, config: Settings) -> View:
         return View(f"About {short.lasts_for} papers are left on the roll, {short.papers} are needed.",
                     "Have a new roll ready; printing goes on by itself when it is in.", "printer.roll-short",
                     green=True, amber=True)
-    hint = _roll_words(state, config) or ("" if state.link_up else "The office can't be reached; work goes on.")
+    hint = _roll_words(state, config) or _printing_words(state) or (
+        "" if state.link_up else "The office can't be reached; work goes on.")
     return View("Put a box on the scale.", hint, green=True)
 
 
@@ -212,6 +213,15 @@ def _roll_words(state: State, config: Settings) -> str:
         return ""
     media = config.printer[names.index(low.device)].media
     return f"About {low.left_mm // rolls.page_mm('label', media)} labels left on the roll."
+
+
+def _printing_words(state: State) -> str:
+    """Return how far the printing of several papers is, or what it waits for."""
+    for batch in state.batches:
+        return (f"Batch {batch.id} waits for its jobs: {len(batch.here)} of {batch.of} are here. "
+                "A minute after the last one it prints without the rest.")
+    to_come = sum(page.state in ("queued", "sending") for page in state.prints)
+    return f"{to_come} papers are still to be printed." if to_come > 1 else ""
 
 
 def _mend(broken: Broken) -> View:

@@ -142,8 +142,10 @@ def test_a_batch_whose_last_job_never_comes_is_printed_without_it() -> None:
     bench = Bench()
     bench.assign(early_job("J-1", batch={"id": "B", "seq": 1, "of": 2}))
     assert bench.outbox == []
+    assert view(bench.state, bench.config).hint.startswith("Batch B waits for its jobs: 1 of 2 are here.")
     bench.now_ms += 61_000
     bench.send(TimePassed(at_ms=bench.now_ms, wall_ms=0, time_ok=False))
+    assert view(bench.state, bench.config).hint == "2 papers are still to be printed."
     assert print_all(bench) == [("J-1", "slip"), ("J-1", "label")]
 
 
