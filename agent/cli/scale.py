@@ -14,6 +14,8 @@ from agent.cli.scale_wire import Wire, findable, wired
 from agent.devices import DeviceError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from agent.devices.trace import Trace
     from agent.weighing import WeighingEvent
     from agent.weighing.diagnosis import Diagnosis
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 BAD_INPUT, OUT_OF_TOLERANCE = 2, 3
 NOMINAL_SPS = ((9.0, 12.0, 10.0), (70.0, 95.0, 80.0))
 """An HX711's own oscillator is up to 15 % off the rate that its RATE pin names."""
+SLOWEST_SPS, FASTEST_SPS = 5.0, 2000.0
+LONG_RECORDING = 200_000
 
 
 @click.group()
@@ -54,7 +58,7 @@ def replay(file: Path, rate: float | None, division: float | None, capacity: flo
     except DeviceError as error:
         _refuse(error)
     events: list[WeighingEvent] = []
-    for event in replayed(settings, calibration, zip(trace.at_s, trace.values, strict=True)):
+    for event in replayed(settings, calibration, _counted(trace)):
         events.append(event)
         click.echo(json.dumps(row(event)) if as_json else line(event))
     click.echo(_summary(trace, settings, events), err=True)
@@ -186,10 +190,24 @@ def line(event: WeighingEvent) -> str:
     return "  ".join(parts)
 
 
+def _counted(trace: Trace) -> Iterator[tuple[float, float]]:
+    """Yield the samples; a long recording tells a terminal how far it is."""
+    count = len(trace.values)
+    tells = count >= LONG_RECORDING and sys.stderr.isatty()
+    for i, sample in enumerate(zip(trace.at_s, trace.values, strict=True)):
+        if tells and i % (count // 50) == 0:
+            click.echo(f"\r{100 * i // count:3d} %\r", nl=False, err=True)
+        yield sample
+
+
 def _settings(trace: Trace, rate: float | None, division: float | None, capacity: float | None) -> ScaleSettings:
     from firmware_config.scale import ScaleSettings
     if rate is None:
         rate = trace.rate_sps
+        if not SLOWEST_SPS <= rate <= FASTEST_SPS:
+            count, span_s = len(trace.values), trace.at_s[-1] - trace.at_s[0]
+            raise DeviceError("trace.no-rate", f"{count} samples in {span_s:g} s: no load cell is like that.",
+                              "Times are seconds unless the column is named t_ms or t_us; --rate says it otherwise.")
         rate = next((nominal for low, high, nominal in NOMINAL_SPS if low <= rate <= high), rate)
     if capacity is None:
         capacity = 3000.0 * division if division is not None else 30_000.0

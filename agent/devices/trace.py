@@ -6,19 +6,21 @@ import csv
 from dataclasses import dataclass, field
 from datetime import datetime
 from io import StringIO
+from itertools import chain
 from math import isfinite
 from statistics import median
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from agent.devices import DeviceError, Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
 TIME_COLUMNS = {"t_s": 1.0, "time_s": 1.0, "t": 1.0, "time": 1.0, "seconds": 1.0, "at_s": 1.0, "t_ms": 1e-3,
-                "time_ms": 1e-3, "ms": 1e-3, "timestamp": 1.0}
-GRAM_COLUMNS = {"grams": 1.0, "g": 1.0, "gross_g": 1.0, "weight_g": 1.0, "kg": 1000.0, "weight_kg": 1000.0}
+                "time_ms": 1e-3, "ms": 1e-3, "t_us": 1e-6, "time_us": 1e-6, "timestamp": 1.0}
+GRAM_COLUMNS = {"grams": 1.0, "g": 1.0, "gross_g": 1.0, "weight_g": 1.0, "mass_g": 1.0, "kg": 1000.0,
+                "weight_kg": 1000.0, "mass_kg": 1000.0}
 COUNT_COLUMNS = ("counts", "count", "raw", "code")
 JUMP_S = 1.0
 """A clock that goes back by less is jitter of the host; by more, it was set."""
@@ -56,57 +58,79 @@ def read_trace(path: Path) -> Trace:
     """Return the recording in a CSV file.
 
     The first row names the columns: a time (`t_s`, `t_ms`, or `timestamp` as seconds or ISO 8601) and `grams` or
-    `counts`; other columns are passed over. A file without names holds seconds and grams. Rows without a value are
-    skipped, and so is a last row that was cut off. Raises DeviceError for anything that is not such a file.
+    `counts`; other columns are passed over. A file without names holds seconds and grams. Columns are parted by commas,
+    semicolons, tabs or blanks; numbers may have a decimal comma where no comma parts them; lines with a `#` in front
+    are remarks. Rows without a value are skipped, and so is a last row that was cut off. Raises DeviceError for
+    anything that is not such a file.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        raw = path.read_bytes()
     except OSError as error:
         raise DeviceError("trace.missing", f"{path}: {error.strerror}.", "Check the file's name.") from error
-    except UnicodeDecodeError as error:
-        raise DeviceError("trace.not-text", f"{path} is not a text file.", "Give a CSV file.") from error
-    head = text[:4096].lstrip().splitlines()
+    if b"\0" in raw:
+        raise DeviceError("trace.not-text", f"{path} is not a text file.", "Give a CSV file in UTF-8.")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = raw.decode("latin-1")  # a remark in an older logger's letters; numbers are the same in both
+    head = next((line for line in text[:4096].splitlines() if line.strip() and not line.startswith("#")), "")
     if not head:
         raise DeviceError("trace.empty", f"{path} holds no rows.", "Record again: `packbench scale record FILE`.")
-    delimiter = max(",;\t", key=head[0].count)
-    rows = csv.reader(StringIO(text), delimiter=delimiter)
+    delimiter = max(",;\t", key=head.count)
+    if delimiter not in head:
+        delimiter = " "
+    rows = csv.reader(StringIO(text), delimiter=delimiter, skipinitialspace=True)
     try:
-        return _parsed(rows, path, whole=text.endswith(("\n", "\r")))
+        return _parsed(rows, path, whole=text.endswith(("\n", "\r")), decimal_comma=delimiter != ",")
     except csv.Error as error:
         raise DeviceError("trace.not-text", f"{path} is not a CSV file: {error}.", "Give a CSV file.") from error
 
 
-def _parsed(rows: Iterator[list[str]], path: Path, *, whole: bool) -> Trace:
-    header = next((row for row in rows if row and row[0].strip()), [])
-    names = [name.strip().lower() for name in header]
-    if _numeric(names):
-        rest = [header, *rows]
-        time_index, value_index, time_scale, value_scale = 0, 1, 1.0, 1.0
-        unit: Literal["grams", "counts"] = "grams"
-        first_line = 1
-    else:
-        time_index, value_index, time_scale, value_scale, unit = _columns(names, path)
-        rest = list(rows)
-        first_line = 2
+def _parsed(rows: Reader, path: Path, *, whole: bool, decimal_comma: bool) -> Trace:
+    header = next((row for row in rows if any(row) and not row[0].startswith("#")), [])
+    names = [_plain(name) for name in header]
+    first: list[list[str]] = []
+    if _numeric(header, decimal_comma=decimal_comma):
+        first, names = [header], ["t_s", "grams"]
+    time_index, value_index, time_scale, value_scale, unit = _columns(names, path)
     trace = _Builder(unit)
-    last = len(rest) - 1
-    for i, row in enumerate(rest):
-        if not row or (len(row) > value_index and not row[value_index].strip()):
+    wrong: DeviceError | None = None
+    for row in chain(first, rows):
+        if wrong is not None:
+            raise wrong  # it was not the last row
+        if not any(row) or row[0].startswith("#") or (len(row) > value_index and not row[value_index].strip()):
             trace.skipped += bool(row)
             continue
         try:
-            at_s = _seconds(row[time_index]) * time_scale
-            value = float(row[value_index]) * value_scale
+            at_s = _seconds(row[time_index], decimal_comma=decimal_comma) * time_scale
+            value = _number(row[value_index], decimal_comma=decimal_comma) * value_scale
         except (ValueError, IndexError):
             at_s = value = float("nan")
-        if not (isfinite(at_s) and isfinite(value)):
-            if i == last and not whole:
-                trace.skipped += 1
-                continue
-            raise DeviceError("trace.bad-number", f"{path} line {first_line + i}: {','.join(row)[:60]!r} is not a time "
-                              f"and a number.", "Take the line out, or record again.")
-        trace.add(at_s, value)
+        if isfinite(at_s) and isfinite(value):
+            trace.add(at_s, value)
+        else:
+            wrong = DeviceError("trace.bad-number", f"{path} line {rows.line_num}: {','.join(row)[:60]!r} is not a "
+                                "time and a number.", "Take the line out, or record again.")
+    if wrong is not None:
+        if whole:
+            raise wrong
+        trace.skipped += 1
     return trace.built(path)
+
+
+def _plain(name: str) -> str:
+    """Return a column's name as this module writes it: `Weight [g]` is `weight_g`."""
+    return "_".join(name.lower().replace("(", " ").replace("[", " ").replace(")", " ").replace("]", " ").split())
+
+
+class Reader(Protocol):
+    """Rows of cells, and the number of the line that was read last; what `csv.reader` returns."""
+
+    line_num: int
+
+    def __iter__(self) -> Reader: ...
+
+    def __next__(self) -> list[str]: ...
 
 
 class _Builder:
@@ -154,16 +178,20 @@ def _columns(names: list[str], path: Path) -> tuple[int, int, float, float, Lite
                       "It needs a time (t_s) and grams or counts.")
 
 
-def _numeric(cells: list[str]) -> bool:
+def _numeric(cells: list[str], *, decimal_comma: bool) -> bool:
     try:
-        return len([float(cell) for cell in cells[:2]]) == 2
+        return len([_number(cell, decimal_comma=decimal_comma) for cell in cells[:2]]) == 2
     except ValueError:
         return False
 
 
-def _seconds(cell: str) -> float:
+def _number(cell: str, *, decimal_comma: bool) -> float:
+    return float(cell.replace(",", ".") if decimal_comma else cell)
+
+
+def _seconds(cell: str, *, decimal_comma: bool) -> float:
     try:
-        return float(cell)
+        return _number(cell, decimal_comma=decimal_comma)
     except ValueError:
         return datetime.fromisoformat(cell.strip()).timestamp()
 

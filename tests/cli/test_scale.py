@@ -66,15 +66,20 @@ def test_a_recording_is_drawn(box: Path, tmp_path: Path) -> None:
     assert run("scale", "replay", box, *COUNTS, "--plot", tmp_path / "no" / "box.png").exit_code == 2
 
 
-@pytest.mark.parametrize(("header", "scale"), [("t_s,grams", 1.0), ("t_s,pounds,grams", 1.0), ("time_ms;kg", 1000.0),
-                                               ("timestamp\tgrams", 1.0), ("", 1.0)])
-def test_columns_and_delimiters_of_other_loggers_are_read(tmp_path: Path, header: str, scale: float) -> None:
-    delimiter = next((sign for sign in ";\t" if sign in header), ",")
-    factor = 1000.0 if "_ms" in header else 1.0
-    middle = f"{delimiter}0.0" if "pounds" in header else ""
-    lines = [f"{at_s * factor:.4f}{middle}{delimiter}{grams / scale:.6f}" for at_s, grams in steady()]
+@pytest.mark.parametrize("header", ["t_s,grams", "t_s,pounds,grams", "time_ms;kg", "timestamp\tgrams", "", ",t_s,grams",
+                                    "Time (s),Weight [kg]", "t_us;grams", "t_s grams", "# by hand\n\nT_S, grams"])
+def test_columns_and_delimiters_of_other_loggers_are_read(tmp_path: Path, header: str) -> None:
+    names = header.splitlines()[-1].lower() if header else "t_s,grams"
+    delimiter = next((sign for sign in ",;\t" if sign in names), " ")
+    ticks = 1e6 if "_us" in names else 1e3 if "_ms" in names else 1.0
+    lines = []
+    for at_s, grams in steady():
+        cells = {"t": f"{at_s * ticks:.4f}", "g": f"{grams:.6f}", "k": f"{grams / 1e3:.6f}", "w": f"{grams / 1e3:.6f}"}
+        lines.append(delimiter.join(cells.get(name.strip()[:1], "0") for name in names.split(delimiter)))
+    if delimiter == ";":
+        lines = [line.replace(".", ",") for line in lines]
     path = written(tmp_path, "\n".join([header, *lines] if header else lines) + "\n")
-    result = run("scale", "replay", path, "--json", "--rate", "80")
+    result = run("scale", "replay", path, "--json")
     assert [json.loads(line)["kind"] for line in result.stdout.splitlines()] == ["load", "predicted", "stable"]
 
 
@@ -92,7 +97,9 @@ def test_repeated_and_backward_times_and_a_gap_are_survived_and_told(tmp_path: P
 @pytest.mark.parametrize(("text", "code"), [
     ("", "trace.empty"), ("t_s,grams\n", "trace.empty"), ("t_s,volt\n0,1\n", "trace.no-column"),
     ("t_s,grams\n0,1\n0.1,heavy\n0.2,1\n", "trace.bad-number"), ("t_s,grams\n0,nan\n1,1\n", "trace.bad-number"),
-    ("t_s,counts\n0,1\n0.1,2\n", "trace.needs-calibration"), ("t_s,grams\n0,1\n900,1\n1800,1\n", "scale.bad-settings"),
+    ("t_s,counts\n0,1\n0.1,2\n", "trace.needs-calibration"), ("t_s,grams\n0,1\n900,1\n1800,1\n", "trace.no-rate"),
+    ("t_s,grams\n0,1\n0,1\n0,1\n", "trace.no-rate"), (",,\n,,\n", "trace.no-column"), ("a\0b", "trace.not-text"),
+    ("t_s,grams\n0,1\n0.1\n0.2,1\n", "trace.bad-number"), ("# nothing more\n", "trace.empty"),
 ])
 def test_a_file_that_is_no_recording_is_refused_with_a_code(tmp_path: Path, text: str, code: str) -> None:
     result = run("scale", "replay", written(tmp_path, text))
