@@ -6,6 +6,10 @@ import ctypes
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # adjtimex(2): the kernel's clock is not disciplined by anything.
 _TIME_ERROR = 5
@@ -33,6 +37,20 @@ class Clock:
     def wall_ms(self) -> int:
         """Unix time in milliseconds, as far as the machine knows it."""
         return time.time_ns() // 1_000_000
+
+
+# A budget of processor time ends after so many times as long at the latest.
+PATIENCE = 4
+
+
+def effort() -> Callable[[], float]:
+    """Return a clock for budgets: seconds of processor time of the calling thread since now.
+
+    A busy machine gives a thread less of each second, and a budget of real seconds would then be over before the work
+    has begun. It runs at least at a quarter of real time.
+    """
+    busy_s, real_s = time.thread_time(), time.monotonic()
+    return lambda: max(time.thread_time() - busy_s, (time.monotonic() - real_s) / PATIENCE)
 
 
 def wall_is_trusted() -> bool:

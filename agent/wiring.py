@@ -21,10 +21,12 @@ from agent.scale_worker import ScaleWorker
 from agent.station.events import ButtonPressed, DeviceFailed
 from agent.station.pages import printer_of, printers
 from agent.station.rolls import page_mm
+from agent.vision.together import Together
+from agent.vision_worker import VisionWorker
 from agent.warmth import WarmthLog
-from agent.workers import PrinterWorker, ScannerWorker, VisionWorker, Worker
+from agent.workers import PrinterWorker, ScannerWorker, Worker
 from firmware_config.calibration import ScaleCalibration
-from firmware_config.camera import CameraCalibration, read_calibration
+from firmware_config.camera import CameraCalibration, calibration_file, camera_names, read_calibration
 from firmware_config.settings import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -52,11 +54,11 @@ class Devices:
     def __init__(self, settings: Settings, clock: Clock, post: Callable[[Event], None]) -> None:
         self._settings, self.clock, self._post = settings, clock, post
         self._scales = [self._scale(one) for one in settings.scale[:1]]
-        photos = Path(settings.directory) / "photos"
-        names = ["camera"] if len(settings.camera) == 1 else [f"camera[{n}]" for n in range(len(settings.camera))]
+        names = camera_names(len(settings.camera))
+        together = Together()
         self._cameras = [
-            VisionWorker(name, clock, post, partial(_open_camera, one, settings, clock), photos,
-                         camera_calibration(settings, name) if "measure" in one.role else None)
+            VisionWorker(name, clock, post, partial(_open_camera, name, one, settings, clock),
+                         Path(settings.directory), _calibrations(settings, name, one), together)
             for name, one in zip(names, settings.camera, strict=True)
         ]
         self.cartons = Cartons(settings.packing, post, clock.now_ms)
@@ -289,20 +291,36 @@ def scale_calibration(settings: Settings) -> ScaleCalibration:
         raise ConfigError(str(path), [Problem("scale", "scale.calibration-damaged", text)]) from error
 
 
-def camera_calibration(settings: Settings, name: str) -> CameraCalibration | None:
+def camera_calibration(settings: Settings, name: str, one: CameraSettings) -> CameraCalibration | None:
     """Return a camera's calibration; the simulated bench states its own; None where there is none yet.
 
     Raises ConfigError when it is damaged.
     """
-    path = Path(settings.directory) / "calibration" / f"{name}.json"
+    path = calibration_file(Path(settings.directory), name, one.calibration)
     if not path.exists():
-        facts = _bench(settings)
+        facts = _bench(settings) if one.driver == "bench" else None
         return facts.camera if facts is not None else None
     try:
         return read_calibration(path)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         text = f"the calibration can't be read: {error}. Run: packbench calibrate camera"
         raise ConfigError(str(path), [Problem(name, "camera.calibration-damaged", text)]) from error
+
+
+def _calibrations(settings: Settings, name: str, one: CameraSettings) -> Callable[[], CameraCalibration | None]:
+    """Return how a camera that measures comes by the calibration in force, each time that it is opened.
+
+    Raises ConfigError for one that is damaged now.
+    """
+    def in_force() -> CameraCalibration | None:
+        try:
+            return camera_calibration(settings, name, one) if "measure" in one.role else None
+        except ConfigError as error:
+            problem = error.problems[0]
+            raise DeviceError(problem.code, problem.text, "Run: packbench calibrate camera") from error
+
+    camera_calibration(settings, name, one)
+    return in_force
 
 
 def _bench(settings: Settings) -> BenchFacts | None:
@@ -325,12 +343,14 @@ def _open_scale(one: ScaleSettings, settings: Settings, clock: Clock) -> LoadCel
     return open_weighing(one, settings.bench, clock, calibration)
 
 
-def _open_camera(one: CameraSettings, settings: Settings, clock: Clock) -> Camera:
+def _open_camera(name: str, one: CameraSettings, settings: Settings, clock: Clock) -> Camera:
     from agent.devices.cameras import open_camera
 
     path = settings.bench if one.driver == "bench" else one.path
+    calibration = camera_calibration(settings, name, one)
     return open_camera(
         one.driver, path, clock.now_ms, width=one.width_px, height=one.height_px, rate_hz=one.rate_hz,
+        locked=calibration.locked if calibration is not None else {},
     )
 
 

@@ -9,7 +9,6 @@ import json
 import queue
 import threading
 import time
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from agent.devices import DeviceError, InDoubt, NotPrinted, Printed, Suspended
@@ -35,16 +34,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.clock import Clock
-    from agent.devices import Camera, Printer, PrinterStatus
+    from agent.devices import Printer, PrinterStatus
     from agent.devices.ql_words import Problem
     from agent.devices.scanner import SerialScanner, WedgeScanner
     from agent.devices.test_page import TestPage
     from agent.papers.from_job import PageOrder
     from agent.papers.page import PaperWarning
-    from agent.station.view import Look
-    from agent.vision.sizing import Picture, Sizing
-    from agent.vision.standing import Standing
-    from firmware_config.camera import CameraCalibration
 
 
 class Worker(threading.Thread):
@@ -127,123 +122,6 @@ class Worker(threading.Thread):
 
     def _serve(self, opened: Any) -> None:  # noqa: ANN401 (each worker's own device)
         raise NotImplementedError
-
-
-class VisionWorker(Worker):
-    """Answers the standing question of what lies in front of a camera, picture by picture."""
-
-    BUDGET_S = 0.3
-    EMPTY_EVERY_S = 60.0
-    # When only the size is still missing, the processor is better used for measuring than for reading on.
-    ONLY_SIZE_S = 0.3
-
-    def __init__(self, device: str, clock: Clock, post: Callable[[Event], None], open_camera: Callable[[], Camera],
-                 photos: Path, calibration: CameraCalibration | None) -> None:
-        super().__init__(device, clock, post)
-        self._open_camera, self._photos, self._calibration = open_camera, photos, calibration
-        self._sizing: Sizing | None = None
-        self._standing: Standing | None = None
-        self._emptied_s = -1.0
-        self._bare: Picture | None = None
-        self._look: Look | None = None
-        self._asked = threading.Event()
-        self._kept: tuple[int, frozenset[str]] = (0, frozenset())
-
-    @property
-    def measures(self) -> bool:
-        """True when this camera can measure the next box."""
-        return self._sizing is not None and self._sizing.ready
-
-    def ask(self, look: Look | None) -> None:
-        """Change the question; None is none. Called by the owner loop, returns at once."""
-        if look != self._look:
-            self._look = look
-            self._asked.set()
-
-    def stop(self) -> None:
-        super().stop()
-        self._asked.set()
-
-    def _open(self) -> Camera:
-        import cv2
-
-        from agent.vision import barcodes  # noqa: F401 (a second of loading that the first box must not wait for)
-
-        cv2.setNumThreads(1)  # the other processors are the scale's, the printer's and the link's
-        if self._calibration is not None and self._sizing is None:
-            from agent.vision.sizing import Sizing
-
-            self._sizing = Sizing(self._calibration, self._photos.parent / "calibration" / f"{self.device}-empty.png")
-            self._standing = self._sizing.standing
-        if self._standing is None:
-            from agent.vision.standing import Standing
-
-            self._standing = Standing(None)
-        camera = self._open_camera()
-        try:
-            camera.frame(5.0)  # one picture is the proof; nobody may ask for the next one for hours
-        except DeviceError:
-            camera.close()
-            raise
-        self.works()
-        return camera
-
-    def _serve(self, opened: Camera) -> None:
-        look = self._look
-        if look is None or (look.empty and not look.expect):
-            self._asked.wait(0.3 if self._emptied_s < 0 else 1.0)
-            self._asked.clear()
-            if look is not None and look is self._look:
-                self._see_empty(opened)
-            else:
-                self._bare = None
-            return
-        from agent.vision.barcodes import read_codes
-
-        frame = opened.frame(5.0)
-        self.works()
-        image = frame.pixels()
-        codes = read_codes(image, expect=look.expect, budget_s=self.BUDGET_S, now=time.monotonic)
-        seen = [code for code in codes if code.accepted]
-        texts = tuple(sorted({code.text for code in seen}))
-        photo = self._keep(look.visit, texts, frame.jpeg) if look.visit and texts else ""
-        sizing = self._sizing if look.measure else None
-        dims = sizing.see_box(look.visit, image) if sizing is not None else None
-        measuring = sizing is not None and dims is None
-        beside = (self._standing.beside(look.visit, seen, image, measuring=measuring)
-                  if self._standing is not None else ())
-        self._post(CodesSeen(
-            at_ms=frame.at_ms, visit=look.visit, codes=texts, photo_sha256=photo, dims=dims,
-            measuring=measuring, beside=beside,
-        ))
-        if measuring and look.expect and set(look.expect) <= set(texts):
-            self._ending.wait(self.ONLY_SIZE_S)
-
-    def _see_empty(self, camera: Camera) -> None:
-        """Look at the bare platform now and then: what it looks like is what a box is measured against.
-
-        A picture counts when the platform is still bare a moment later: no hand with a box was on its way.
-        """
-        if self._bare is not None:
-            if self._sizing is not None:
-                self._sizing.see_empty(self._bare)
-            elif self._standing is not None:
-                self._standing.see_empty(self._bare)
-            self._bare, self._emptied_s = None, time.monotonic()
-        elif self._emptied_s < 0 or time.monotonic() - self._emptied_s > self.EMPTY_EVERY_S:
-            self._bare = camera.frame(5.0).pixels()
-            self.works()
-
-    def _keep(self, visit: int, texts: tuple[str, ...], jpeg: bytes) -> str:
-        """Keep the picture when it shows something new of this box; return its SHA-256, else an empty text."""
-        seen = frozenset(texts)
-        if self._kept[0] == visit and seen <= self._kept[1]:
-            return ""
-        self._kept = (visit, seen | (self._kept[1] if self._kept[0] == visit else frozenset()))
-        name = sha256(jpeg).hexdigest()
-        self._photos.mkdir(parents=True, exist_ok=True)
-        (self._photos / f"{name}.jpg").write_bytes(jpeg)
-        return name
 
 
 class ScannerWorker(Worker):

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Row = tuple[float, float, float]
 
@@ -34,6 +32,25 @@ class CameraCalibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """Focus, exposure, gain and white balance as they were locked, by the driver's own names: it sets them again."""
     record: str = ""
     """SHA-256 of the calibration record that these figures come from; empty for a guess."""
+
+
+def camera_names(count: int) -> list[str]:
+    """Return the station's names for so many cameras.
+
+    >>> camera_names(1), camera_names(2)
+    (['camera'], ['camera[0]', 'camera[1]'])
+    """
+    return ["camera"] if count == 1 else [f"camera[{n}]" for n in range(count)]
+
+
+def calibration_file(directory: Path, name: str, told: str) -> Path:
+    """Return where a camera's record is: where the settings say, else in the station's directory under its name."""
+    return Path(told) if told else directory / "calibration" / f"{name}.json"
+
+
+def empty_file(directory: Path, name: str, record: str) -> Path:
+    """Return where the first picture of the bare platform is kept: each calibration has its own."""
+    return directory / "calibration" / f"{name}-empty{record[:12] and '-' + record[:12]}.png"
 
 
 class _Record(msgspec.Struct):

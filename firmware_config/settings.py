@@ -98,6 +98,7 @@ class Camera(Section, frozen=True, kw_only=True):
     width_px: Annotated[int, Meta(ge=320, le=9_248)] = 1920
     height_px: Annotated[int, Meta(ge=240, le=6_944)] = 1080
     rate_hz: Annotated[float, Meta(gt=0, le=60)] = 10.0
+    calibration: str = ""
 
 
 class Scanner(Section, frozen=True, kw_only=True):

@@ -10,13 +10,14 @@ import json
 import threading
 import time
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from agent.bench.camera import DOTS_MM, jpeg
 from agent.bench.printer import SimulatedPrinter
 from agent.bench.scale import ScalePhysics, ScaleRig
 from agent.bench.scanner import SimulatedScanner
-from agent.bench.scene import Box, Hand, Scene, Sticker
+from agent.bench.scene import Box, Hand, Panel, Scene, Sticker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +28,24 @@ if TYPE_CHECKING:
 
 # Thermal paper, adhesive and coating: about 140 g a square metre.
 PAPER_G_PER_MM2 = 1.4e-4
+
+
+# The board of `packbench calibrate camera --print-board`: 8 x 5 squares of 50 mm with markers of 38 mm, 3 mm thick.
+BOARD_SIZE_MM = (400.0, 250.0)
+BOARD_MM = 3.0
+BOARD_DOTS_MM = 4
+
+
+@lru_cache(maxsize=1)
+def charuco() -> NDArray[np.uint8]:
+    """Return the calibration board as printed, at `BOARD_DOTS_MM`."""
+    import cv2
+    import numpy as np
+
+    markers = cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_4X4_100)
+    wide, high = (round(side * BOARD_DOTS_MM) for side in BOARD_SIZE_MM)
+    board = cv2.aruco.CharucoBoard((8, 5), 50.0, 38.0, markers)
+    return np.asarray(board.generateImage((wide, high), None, 0, 1), np.uint8)
 
 
 @dataclass(slots=True)
@@ -64,6 +83,7 @@ class Bench:
         self.boxes: dict[str, BenchBox] = {}
         self.on_platform = ""
         self.shown: dict[str, Sticker] = {}
+        self.board: Panel | None = None
         self._hand_until_s = 0.0
         self.lines: dict[int, int] = {}
         self.button: Callable[[int], None] = lambda level: None
@@ -151,6 +171,14 @@ class Bench:
     def _hands_hide(self) -> None:
         self.shown.clear()
 
+    def _hands_board(self, x_mm: float = 0.0, y_mm: float = 0.0, z_mm: float = BOARD_MM, tilt_deg: float = 0.0,
+                     down_deg: float = 0.0, turn_deg: float = 0.0) -> None:
+        """Hold the calibration board there; without figures it lies flat in the middle of the platform."""
+        self.board = Panel(charuco(), BOARD_SIZE_MM, x_mm, y_mm, z_mm, tilt_deg, down_deg, turn_deg)
+
+    def _hands_board_away(self) -> None:
+        self.board = None
+
     def _hands_press(self, *, long: bool = False) -> None:
         self.button(0)
         threading.Timer((1.6 if long else 0.15) / self.speed, self.button, (1,)).start()
@@ -183,8 +211,8 @@ class Bench:
             hand = Hand(box.looks.x_mm, box.looks.y_mm - box.looks.width_mm / 3, box.looks.height_mm + 15)
         stickers = tuple(self.shown.values())
         if box is None:
-            return Scene(stickers=stickers)
-        return Scene(box=box.looks, stickers=(*box.pages.values(), *stickers), hand=hand)
+            return Scene(stickers=stickers, panel=self.board)
+        return Scene(box=box.looks, stickers=(*box.pages.values(), *stickers), hand=hand, panel=self.board)
 
     def _standing(self) -> str:
         if not self.on_platform:

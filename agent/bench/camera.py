@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, reduce
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
 from agent.bench import hand as hands
@@ -18,7 +19,7 @@ from agent.bench import sensor as chip
 from agent.bench import solid, surface
 from agent.bench.lens import Lens
 from agent.bench.raster import Layer, Region, averaged, clip, smooth
-from agent.bench.scene import Bag, Box, Ground, Hand, Light, Scene, Sticker
+from agent.bench.scene import Bag, Box, Ground, Hand, Light, Panel, Scene, Sticker
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,10 +150,12 @@ def _clean(scene: Scene, lens: Lens) -> Picture:
     """The frame without noise. What did not change since the last scenes is not drawn again."""
     held = tuple(sticker for sticker in scene.stickers if sticker.face == "shown")
     lying = tuple(sticker for sticker in scene.stickers if sticker.face != "shown")
-    layers = [layer for sticker in held if (layer := _sticker_layer(sticker, scene, lens)) is not None]
+    panels = [_panel_layer(scene.panel, scene.light, lens)] if scene.panel is not None else []
+    layers = [layer for layer in (*panels, *(_sticker_layer(sticker, scene, lens) for sticker in held))
+              if layer is not None]
     layers += [layer for hand in _hands(scene, lens)
                if (layer := hands.draw(lens, hand, scene.light.level)) is not None]
-    return _with_papers(replace(scene, stickers=lying, hand=None), lens).under(layers).picture
+    return _with_papers(replace(scene, stickers=lying, hand=None, panel=None), lens).under(layers).picture
 
 
 def _distance_mm(thing: Box | Bag, lens: Lens) -> float:
@@ -224,16 +227,30 @@ def _face_texture(thing: Box | Bag, face: str, lens: Lens) -> Floats:
 
 
 def _sticker_layer(sticker: Sticker, scene: Scene, lens: Lens) -> Layer | None:
-    corners = _sticker_corners(sticker, scene, lens)
+    return _paper_layer(sticker.picture, _sticker_corners(sticker, scene, lens), scene.light, lens)
+
+
+def _panel_layer(panel: Panel, light: Light, lens: Lens) -> Layer | None:
+    wide, high = panel.size_mm
+    flat = np.array([[x * wide / 2, y * high / 2, 0] for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1))])
+    down, tilt = np.radians(panel.down_deg), np.radians(panel.tilt_deg)
+    lean, _ = cv2.Rodrigues(tilt * np.array([-np.sin(down), np.cos(down), 0.0]))
+    corners = solid.standing(flat, 0, 0, panel.turn_deg) @ np.asarray(lean).T + (panel.x_mm, panel.y_mm, panel.z_mm)
+    return _paper_layer(panel.picture, corners, light, lens)
+
+
+def _paper_layer(picture: NDArray[np.uint8] | NDArray[np.bool_], corners: Points, light: Light,
+                 lens: Lens) -> Layer | None:
+    """Printed paper with these world corners; None where it shows its back or is out of view."""
     normal = np.cross(corners[1] - corners[0], corners[3] - corners[0])
     normal /= np.linalg.norm(normal)
     region = Region.around(lens.pixels(corners), lens)
     if region.empty or float(normal @ (lens.eye() - corners[0])) <= 0:
         return None
-    picture = sticker.picture.astype(np.float32) * np.float32(1.0 if sticker.picture.dtype == np.bool_ else 1 / 255)
-    paper = picture * np.float32(PAPER - INK) + np.float32(INK)
+    grey = picture.astype(np.float32) * np.float32(1.0 if picture.dtype == np.bool_ else 1 / 255)
+    paper = grey * np.float32(PAPER - INK) + np.float32(INK)
     layer = Layer(lens, region)
-    layer.draw(corners, averaged(paper, lens, corners), lamps.gain(scene.light, normal))
+    layer.draw(corners, averaged(paper, lens, corners), lamps.gain(light, normal))
     return layer
 
 

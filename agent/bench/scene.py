@@ -75,6 +75,24 @@ class Sticker:
     rotation_deg: float = 0.0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Panel:
+    """A stiff board with a print on it, held over the platform or lying there; `picture` is grey, row 0 on top.
+
+    The middle of the print is at x, y, z; it faces up, is turned anticlockwise by `turn_deg` as seen from above, and
+    leans by `tilt_deg` so that the side towards `down_deg` (0 is +x) is the lower one.
+    """
+
+    picture: NDArray[np.uint8]
+    size_mm: tuple[float, float]
+    x_mm: float = 0.0
+    y_mm: float = 0.0
+    z_mm: float = 0.0
+    tilt_deg: float = 0.0
+    down_deg: float = 0.0
+    turn_deg: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Hand:
     """A forearm that reaches in from the table's edge; the finger tips are at the given point."""
@@ -127,3 +145,4 @@ class Scene:
     light: Light = field(default_factory=Light)
     others: tuple[Box | Bag, ...] = ()
     ground: Ground = field(default_factory=Ground)
+    panel: Panel | None = None

@@ -6,6 +6,7 @@ libcamera has no Python module that a venv can install, and a camera stack that 
 from __future__ import annotations
 
 import contextlib
+import json
 import subprocess
 import threading
 from typing import IO, TYPE_CHECKING, cast
@@ -14,7 +15,7 @@ from agent.devices import DeviceError, Frame
 from agent.devices.newest import Newest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from io import BufferedReader
 
 START, END = (
@@ -148,6 +149,53 @@ class RpicamStill:
 
     def close(self) -> None:
         """Nothing runs between pictures."""
+
+
+# What libcamera says of a picture, and the option that keeps it there; colour gains are two figures in one.
+_OPTIONS = {"ExposureTime": "--shutter", "AnalogueGain": "--gain", "LensPosition": "--lens-position"}
+_RED, _BLUE = "ColourGainRed", "ColourGainBlue"
+SETTLE_MS = 2000
+
+
+def lock(program: Sequence[str] = ("rpicam-still",), timeout_s: float = 20.0) -> dict[str, float]:
+    """Let the camera focus and expose for two seconds, and return where it came to rest, for `lock_options`.
+
+    Raises DeviceError: `camera.missing`, `camera.gone`, `camera.mute`, `camera.not-locked`.
+    """
+    command = [*program, "-n", "-t", str(SETTLE_MS), "--metadata", "-", "--metadata-format", "json", "-o", "/dev/null"]
+    with _started(command) as child:
+        try:
+            content, _ = child.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            raise DeviceError("camera.mute", f"{command[0]} took longer than {timeout_s:g} s.", _HINT) from None
+    if child.returncode:
+        raise _ended(command[0], child)
+    try:
+        told = json.loads(content)
+        found = {name: float(told[name]) for name in _OPTIONS if name in told}
+        if "ColourGains" in told:
+            found[_RED], found[_BLUE] = (float(gain) for gain in told["ColourGains"])
+    except (ValueError, TypeError, RecursionError) as error:
+        raise DeviceError("camera.not-locked", f"{command[0]} does not say how it exposed.",
+                          "Update it: apt install rpicam-apps.") from error
+    return found
+
+
+def lock_options(locked: Mapping[str, float]) -> list[str]:
+    """Return the options that keep rpicam-vid and rpicam-still where `lock` found them.
+
+    >>> lock_options({"AnalogueGain": 1.5, "LensPosition": 1.25})
+    ['--gain', '1.5', '--autofocus-mode', 'manual', '--lens-position', '1.25']
+    """
+    options: list[str] = []
+    for name, option in _OPTIONS.items():
+        if name in locked:
+            options += ["--autofocus-mode", "manual"] if name == "LensPosition" else []
+            options += [option, f"{locked[name]:g}"]
+    if _RED in locked and _BLUE in locked:
+        options += ["--awbgains", f"{locked[_RED]:g},{locked[_BLUE]:g}"]
+    return options
 
 
 def jpegs(stream: IO[bytes] | None) -> Iterator[bytes]:

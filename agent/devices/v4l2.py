@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from agent.devices import DeviceError
 from agent.devices.newest import Newest
+from agent.devices.v4l2_controls import put_back
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import cv2
     import numpy as np
@@ -28,9 +29,12 @@ class V4l2Camera:
     """A camera at a `/dev/v4l/by-id/...` path, which stays the same whatever port it is plugged into.
 
     MJPG is asked for first, then the size: in the other order a USB 2 camera grants neither. What it granted is read
-    back; another size is an error, since the lens calibration holds for one size only. `backend` is OpenCV's, V4L2
+    back; another size is an error, since the lens calibration holds for one size only. What the calibration `locked`
+    (see `v4l2_controls`) is set again at each opening: an unplugged camera forgets it. `backend` is OpenCV's, V4L2
     unless given.
     """
+
+    RETRY_S = 2.0
 
     def __init__(
         self,
@@ -41,13 +45,13 @@ class V4l2Camera:
         height: int,
         rate_hz: float = 10.0,
         camera: str = "codes",
-        retry_s: float = 2.0,
+        locked: Mapping[str, float] | None = None,
         backend: int | None = None,
     ) -> None:
         self._path = path
+        self._locked = locked or {}
         self._size = (width, height)
         self._rate_hz = rate_hz
-        self._retry_s = retry_s
         self._backend = backend
         self._newest = Newest(clock_ms, camera)
         self._stop = threading.Event()
@@ -56,7 +60,8 @@ class V4l2Camera:
     def frame(self, timeout_s: float) -> Frame:
         """Return a frame taken after this call began.
 
-        Raises DeviceError: `camera.missing`, `camera.gone`, `camera.wrong-size`, `camera.frozen`, `camera.mute`.
+        Raises DeviceError: `camera.missing`, `camera.gone`, `camera.wrong-size`, `camera.not-locked`, `camera.frozen`,
+        `camera.mute`.
         """
         if self._thread is None:
             self._thread = threading.Thread(target=self._stream, name="camera", daemon=True)
@@ -78,7 +83,7 @@ class V4l2Camera:
             else:
                 self._grab_from(capture)
                 capture.release()
-            self._stop.wait(self._retry_s)
+            self._stop.wait(self.RETRY_S)
 
     def _opened(self) -> cv2.VideoCapture:
         import cv2
@@ -105,6 +110,12 @@ class V4l2Camera:
                 f"the camera gives {granted[0]}x{granted[1]}, not {width}x{height}.",
                 "Set width and height to a size that the camera has, and calibrate in that size.",
             )
+        if self._locked:
+            try:
+                put_back(self._path, self._locked)
+            except DeviceError:
+                capture.release()
+                raise
         return capture
 
     def _grab_from(self, capture: cv2.VideoCapture) -> None:

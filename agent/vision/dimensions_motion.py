@@ -21,8 +21,11 @@ STILL_PX = 0.6
 LARGEST_PX = 40.0
 RESIDUAL_PX = 0.9
 FEWEST = 12
-LEAP_SCALE, LEAP_PX, LEAP_RESPONSE = 4, 10.0, 0.08
+LEAP_SCALE, LEAP_PX, LEAP_RESPONSE = 8, 10.0, 0.08
 WINDOW_PX, LEVELS = (15, 15), 3
+MOST = 300
+AGREEING = 0.4
+EVEN_PX, LEAST_CONTRAST = (31, 31), 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,33 +46,64 @@ def nudge(view: View, frame: Picture, empty: Picture) -> Nudge | None:
     Corners of the empty picture are followed into the frame and back (Lucas-Kanade, pyramids); those that the box hides
     get lost on the way.
     """
-    before, after = _grey(empty), _grey(frame)
-    lamp = float(np.median(before) + 1) / float(np.median(after) + 1)
-    after = np.asarray(cv2.convertScaleAbs(after, alpha=lamp), np.uint8)
+    before, after = _evened(_grey(empty)), _evened(_grey(frame))
     half = cv2.resize(before, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     # OpenCV's types do not say that it finds None in a picture without corners
-    found = cast("Corners | None", cv2.goodFeaturesToTrack(half, 120, 0.02, 14))
+    found = cast("Corners | None", cv2.goodFeaturesToTrack(half, MOST, 0.02, 10))
     if found is None or len(found) < FEWEST:
         return _leap(before, after)
     start = (found.reshape(-1, 1, 2) * 2 + 0.5).astype(np.float32)
     there, kept_there = _followed(before, after, start)
     back, kept_back = _followed(after, before, there)
     kept = kept_there & kept_back & (np.linalg.norm((back - start).reshape(-1, 2), axis=1) < 0.5)
-    first = start[kept].reshape(-1, 2).astype(float)
-    flow = there[kept].reshape(-1, 2).astype(float) - first
-    if len(first) < FEWEST:
+    first, flow = _agreed(start[kept].reshape(-1, 2).astype(float), there[kept].reshape(-1, 2).astype(float))
+    if len(first) < FEWEST or np.median(np.linalg.norm(flow, axis=1)) < STILL_PX:
         return _leap(before, after)
     moved = float(np.linalg.norm(np.median(flow, axis=0)))
     turn, residual = _turn(view, first, flow)
-    near = residual < RESIDUAL_PX
-    if np.median(np.linalg.norm(flow, axis=1)) < STILL_PX and moved < STILL_PX:
-        return _leap(before, after)
-    good = bool(near.mean() > 0.6 and near.sum() >= FEWEST and moved < LARGEST_PX)
+    good = bool((residual < RESIDUAL_PX).mean() > 0.6 and moved < LARGEST_PX)
+    if good:  # corners of a ruled mat may have been followed to the next line
+        _, turned = follow(view, before, (float(turn[0]), float(turn[1]), float(turn[2])))
+        good = _leap(turned, after) is None
     return Nudge(moved, (float(turn[0]), float(turn[1]), float(turn[2])), good)
+
+
+def _agreed(first: Points, then: Points) -> tuple[Points, Points]:
+    """The corners (n x 2) that agree on a movement, and their flow; none where too few do.
+
+    Any movement of a camera moves a plane by a homography; what noise makes of a smooth mat has no common direction.
+    """
+    if len(first) >= FEWEST:
+        # OpenCV's types do not say that it finds None where nothing agrees
+        plane, agrees = cast("tuple[Points | None, Picture]", cv2.findHomography(first, then, cv2.RANSAC, 1.0))
+        if plane is not None and int(agrees.sum()) >= max(FEWEST, AGREEING * len(first)):
+            inside = first[agrees[:, 0] == 1]
+            moved = cv2.perspectiveTransform(inside.reshape(-1, 1, 2), plane).reshape(-1, 2)
+            return inside, np.asarray(moved - inside, float)
+    return np.zeros((0, 2)), np.zeros((0, 2))
+
+
+def alike(one: Picture, other: Picture) -> float:
+    """Return the correlation of two pictures (BGR) with even light: near 1 for the same view, 0 for another."""
+    small = [cv2.resize(_evened(_grey(picture)), None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA).ravel()
+             for picture in (one, other)]
+    return float(np.corrcoef(small[0], small[1])[0, 1])
 
 
 def _grey(picture: Picture) -> Picture:
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
+
+
+def _evened(grey: Picture) -> Picture:
+    """The picture with its light and contrast made even from place to place.
+
+    A box takes half of a narrow picture and throws a shadow on the rest: no one gain brings both pictures to the same
+    brightness, and corners are followed by their brightness.
+    """
+    wide = grey.astype(np.float32)
+    flat = wide - cv2.blur(wide, EVEN_PX)
+    contrast = cv2.sqrt(cv2.blur(flat * flat, EVEN_PX)) + np.float32(LEAST_CONTRAST)
+    return np.asarray(cv2.convertScaleAbs(cv2.divide(flat, contrast), alpha=40, beta=128), np.uint8)
 
 
 def _followed(before: Picture, after: Picture, start: Corners) -> tuple[Corners, NDArray[np.bool_]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import cv2
@@ -81,18 +81,23 @@ class Exposure:
         return tuple(found)
 
 
-def exposure_of(grey: NDArray[np.uint8]) -> Exposure:
-    """Return the figures of a grey picture.
-
-    The width of an edge is its rise divided by its steepest slope; noise hardly touches the strongest ones.
-    """
+def light_of(grey: NDArray[np.uint8]) -> Exposure:
+    """Return the figures of a grey picture, which may be a reduced one, but for its focus."""
     histogram = np.bincount(grey.ravel(), minlength=256) / grey.size
     return Exposure(
         median=float(np.searchsorted(np.cumsum(histogram), 0.5)),
         black_share=float(histogram[:BLACK].sum()),
         white_share=float(histogram[WHITE:].sum()),
-        edge_px=_edge_px(grey),
+        edge_px=None,
     )
+
+
+def exposure_of(grey: NDArray[np.uint8]) -> Exposure:
+    """Return the figures of a grey picture.
+
+    The width of an edge is its rise divided by its steepest slope; noise hardly touches the strongest ones.
+    """
+    return replace(light_of(grey), edge_px=_edge_px(grey))
 
 
 def _edge_px(grey: NDArray[np.uint8]) -> float | None:

@@ -8,8 +8,9 @@ from msgspec.structs import replace
 
 from agent.station.values import Dimensions, Length, unmeasured
 from agent.vision import dimensions
-from agent.vision.measuring import Measuring
+from agent.vision.background import Background
 from agent.vision.standing import Standing
+from agent.vision.together import Together
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from agent.vision.together import Joint
     from firmware_config.camera import CameraCalibration
 
     Picture = NDArray[np.uint8]
@@ -33,32 +35,40 @@ WIDEST_PX = 1280
 
 
 class Sizing:
-    """Measures each visit's box with one calibrated camera. It must be shown the bare platform first.
+    """Measures each visit's box with one calibrated camera, or with several `together`.
 
-    The measuring runs in a thread of its own: codes are read on meanwhile.
+    It must be shown the bare platform first. The measuring runs in a process of its own: codes are read on meanwhile.
     """
 
-    def __init__(self, calibration: CameraCalibration, empty_file: Path) -> None:
-        self._calibration = calibration
+    def __init__(self, calibration: CameraCalibration, empty_file: Path, together: Together | None = None) -> None:
         self._empty_file = empty_file
-        self._empty = _kept(empty_file, calibration)
+        self.background = Background(calibration, _kept(empty_file, calibration))
+        self._together = together or Together()
+        self._name = empty_file.name.partition("-empty")[0]
+        self._together.join(self._name)
         self._visit = 0
         self._tries = 0
         self._pictures: list[Picture] = []
-        self._answer: Measuring | None = None
+        self._answer: Joint | None = None
         # A quarter of the pixels is measured in a third of the time, and edges are fitted over hundreds of them.
         self._small = min(1.0, WIDEST_PX / calibration.width_px)
-        self.standing = Standing(calibration, self._empty)
+        self.standing = Standing(calibration, self.background.empty)
 
-    def see_empty(self, picture: Picture) -> None:
-        """Keep the newest picture of the bare platform: light and dust change over a day."""
-        if self._empty is None:
-            self.keep_empty(picture)
-        self._empty = picture
-        self.standing.see_empty(picture)
+    def see_empty(self, before: Picture, now: Picture) -> bool:
+        """Look at the bare platform in two pictures, a moment apart; False when something moved there.
 
-    def keep_empty(self, picture: Picture) -> None:
-        """Write the bare platform down, for the next start with a box on it."""
+        The first one ever is written down: it is there at the next start with a box on the platform, and tells whether
+        the camera was moved since.
+        """
+        first = self.background.empty is None
+        if not self.background.see(before, now) or self.background.empty is None:
+            return False
+        if first:
+            self._keep(self.background.empty)
+        self.standing.see_empty(self.background.empty, self.background.calibration)
+        return True
+
+    def _keep(self, picture: Picture) -> None:
         import cv2
 
         self._empty_file.parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +77,7 @@ class Sizing:
     @property
     def ready(self) -> bool:
         """True when the bare platform was seen: a box can be measured."""
-        return self._empty is not None
+        return self.background.empty is not None
 
     def see_box(self, visit: int, picture: Picture) -> Dimensions | None:
         """Take one more picture of a visit's box; return its dimensions, or None while they are not known yet."""
@@ -75,8 +85,11 @@ class Sizing:
             if self._answer is not None:
                 self._answer.close()
             self._visit, self._tries, self._pictures, self._answer = visit, 0, [], None
-        if self._empty is None:
+        background = self.background
+        if background.empty is None:
             return unmeasured("camera.no-empty-picture")
+        if background.lost:
+            return unmeasured("camera.moved")
         if self._answer is not None:
             found = self._answer.found
             if found is None:
@@ -94,10 +107,10 @@ class Sizing:
             self._tries += 1
             small = self._small
             look = dimensions.Look(
-                reduced(self._calibration, small), shrunk(self._empty, small),
+                reduced(background.calibration, small), shrunk(background.empty, small),
                 tuple(shrunk(picture, small) for picture in self._pictures),
             )
-            self._answer = Measuring(look)
+            self._answer = self._together.begin(visit, self._name, look)
         return None
 
 

@@ -71,9 +71,11 @@ class Standing:
         self._tried = (0, 0)
         self._again: tuple[int, Picture, Measuring] | None = None
 
-    def see_empty(self, picture: Picture) -> None:
-        """Keep the newest picture of the bare platform."""
+    def see_empty(self, picture: Picture, calibration: CameraCalibration | None = None) -> None:
+        """Keep the newest picture of the bare platform, and where the camera was when it took it."""
         self._empty = picture
+        if calibration is not None:
+            self._calibration, self._view = calibration, View.of(calibration)
 
     def fitted(self, visit: int, box: SixNumbers, picture: Picture, *, nudged_px: float = 0.0) -> None:
         """Take the box of a visit as it was fitted in a picture: x, y, yaw, length, width, height (mm, radians).
@@ -121,7 +123,7 @@ class Standing:
                 return False
             self._tried = visit, tries + 1
             look = dimensions.Look(self._calibration, self._empty, (picture,))
-            self._again = visit, picture, Measuring(look)
+            self._again = visit, picture, Measuring([look])
         return True
 
     def _take_fit(self) -> None:

@@ -128,10 +128,13 @@ def film(path: Path, frames: int, size: tuple[int, int] = (64, 48)) -> Path:
     return path
 
 
-def test_v4l2_gives_newer_frames_and_opens_the_camera_again_after_it_went_away(tmp_path: Path) -> None:
+def test_v4l2_gives_newer_frames_and_opens_the_camera_again_after_it_went_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A film stands in for the camera: at its end OpenCV's read fails as it does after an unplug."""
     path = film(tmp_path / "film.avi", 40)
-    camera = V4l2Camera(str(path), count(1).__next__, width=64, height=48, retry_s=0.0, backend=cv2.CAP_OPENCV_MJPEG)
+    monkeypatch.setattr(V4l2Camera, "RETRY_S", 0.0)
+    camera = V4l2Camera(str(path), count(1).__next__, width=64, height=48, backend=cv2.CAP_OPENCV_MJPEG)
     taken: list[Frame] = []
     errors: set[str] = set()
     while len(taken) < 30 or not errors:

@@ -31,12 +31,14 @@ def answer(sizing: Sizing, shape: tuple[int, int]) -> Dimensions:
 
 def test_a_camera_in_another_mode_than_calibrated_is_refused(tmp_path: Path) -> None:
     sizing = Sizing(LENS.calibration(), tmp_path / "empty.png")
-    sizing.see_empty(np.zeros((480, 640, 3), np.uint8))
+    bare = np.zeros((480, 640, 3), np.uint8)
+    sizing.see_empty(bare, bare)
     assert answer(sizing, (480, 640)) == unmeasured("camera.wrong-size")
 
 
 def test_a_bare_platform_kept_in_another_size_is_not_taken_for_todays(tmp_path: Path) -> None:
-    Sizing(LENS.calibration(), tmp_path / "empty.png").keep_empty(np.zeros((480, 640, 3), np.uint8))
+    bare = np.zeros((480, 640, 3), np.uint8)
+    Sizing(LENS.calibration(), tmp_path / "empty.png").see_empty(bare, bare)
     again = Sizing(LENS.calibration(), tmp_path / "empty.png")
     assert not again.ready
     found = again.see_box(1, np.zeros((LENS.height_px, LENS.width_px, 3), np.uint8))
