@@ -110,7 +110,7 @@ def _middles(one: Placement, inner_mm: Triple) -> list[Point]:
     middles = ((min(long, wide), (x + long / 2, y + wide / 2, z + high)),
                (min(long, high), (x + long / 2, y + wide, z + high / 2)),
                (min(wide, high), (x + long, y + wide / 2, z + high / 2)))
-    return [_flat(*middle, inner_mm) for narrow, middle in middles if narrow >= least]
+    return [_flat(a, b, c, inner_mm) for narrow, (a, b, c) in middles if narrow >= least]
 
 
 def _covers(face: Face, point: Point) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.packing.model import Carton, price
+from agent.packing.check import faults
+from agent.packing.columns import Columns
+from agent.packing.model import Carton, Item, PackedCarton, Placement, price
 from agent.packing.search import BLOCK_AXES, Budget, Shop, Step, favouring, weighted
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 MIX_FOCUS = 3
 """How strongly the mixes of one kind go to the cartons that hold most for their price."""
+COLUMNS_EFFORT = 600
 POOL_LIMIT = 60
 """Contents remembered per kind of carton."""
 
@@ -87,6 +90,31 @@ class Several:
                                            budget, whole=False)
                     if fill.placed:
                         self._remember(Contents(at, (len(fill.placed),), tuple(fill.placed)))
+
+    def columns(self, budget: Budget) -> None:
+        """For one kind: learn what each carton holds when its floor is cut into rectangles of stacked layers."""
+        kind = self._shop.kinds[0]
+        for at, (turns,) in enumerate(self._turns):
+            if budget.over:
+                return
+            found = Columns(self._cartons[at].inner_mm, turns, kind.clearance_mm)
+            if not found.worth_it:
+                continue
+            placed = found.fill(self._shop.rules.support_permille)[:self._most_of_one(at)]
+            budget.spend(found.effort + COLUMNS_EFFORT)
+            contents = Contents(at, (len(placed),), tuple(placed))
+            if placed and not self._known(at, contents.units) and self._carries(contents):
+                self._remember(contents)
+
+    def _carries(self, contents: Contents) -> bool:
+        """For one kind: say whether the units bear what rests on them."""
+        kind = self._shop.kinds[0]
+        if kind.max_load_g is None:
+            return True
+        item = Item("", kind.dims_mm, kind.weight_g, contents.units[0], kind.upright, kind.max_load_g)
+        packed = PackedCarton(self._cartons[contents.carton], tuple(
+            Placement("", (x, y, z), (long, wide, high)) for _, x, y, z, long, wide, high in contents.placed), 0)
+        return not faults([packed], [item], self._shop.rules)
 
     def _most_of_one(self, at: int) -> int:
         """Return how many units of the only kind volume and weight let a carton hold, at most all."""

@@ -126,6 +126,7 @@ class _Hunt:
 
     def _survey(self) -> None:
         if self.several.one_kind:
+            self.several.columns(self.budget)
             self.several.survey(self.budget)
             self._take_exact()
 
