@@ -5,6 +5,7 @@ A scale that was opened anew is weighed anew: what stood on it meanwhile, nobody
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ from agent.weighing.instrument import InstrumentWeigher
 from agent.weighing.weigher import DEBRIS_D, MIN_LOAD_D
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from agent import devices
     from agent.clock import Clock
     from agent.devices.scale_frames import Reading
@@ -194,6 +197,21 @@ def open_weighing(one: Wiring, bench: str, clock: Clock, calibration: ScaleCalib
                        lambda span_s: time.sleep(clock.real_s(span_s)), data_pin=one.data_pin, clock_pin=one.clock_pin,
                        calibration=calibration)
     return LoadCell(scale, one, calibration, clock)
+
+
+def refuse_failed_check(folder: Path, calibration: ScaleCalibration | None) -> None:
+    """Raise DeviceError `scale.failed-check` while the newest check-weight by this calibration is above its limit.
+
+    `folder` holds the log of check-weights; one that is not there, or whose last line is damaged, says nothing.
+    """
+    try:
+        newest = json.loads((folder / "check-weights.jsonl").read_text(encoding="utf-8").splitlines()[-1])
+        record, verdict, error_g = newest["calibration"], newest["verdict"], float(newest["error_g"])
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return
+    if verdict == "block" and record == (calibration.record if calibration is not None else ""):
+        raise DeviceError("scale.failed-check", f"the last check-weight was {error_g:+.1f} g off, above the limit.",
+                          "The technician calibrates the scale, or checks again: packbench calibrate check-weight MASS")
 
 
 def _refuse_other_cell(calibration: ScaleCalibration, one: Wiring) -> None:

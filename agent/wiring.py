@@ -16,7 +16,7 @@ from agent.devices import DeviceError
 from agent.devices.bench_frames import BenchFacts, facts_of
 from agent.printing import open_printer
 from agent.rasters import rasters_of
-from agent.scale import Instrument, LoadCell, open_weighing
+from agent.scale import Instrument, LoadCell, open_weighing, refuse_failed_check
 from agent.scale_worker import ScaleWorker
 from agent.station.events import ButtonPressed, DeviceFailed
 from agent.station.pages import printer_of, printers
@@ -340,6 +340,7 @@ def _open_scale(one: ScaleSettings, settings: Settings, clock: Clock) -> LoadCel
     except ConfigError as error:
         problem = error.problems[0]
         raise DeviceError(problem.code, problem.text, "Run: packbench calibrate scale") from error
+    refuse_failed_check(Path(settings.directory) / "calibration", calibration)
     return open_weighing(one, settings.bench, clock, calibration)
 
 

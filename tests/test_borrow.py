@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import queue
 import signal
@@ -107,6 +108,17 @@ def test_a_new_calibration_is_in_force_when_the_scale_comes_back(rig: Rig) -> No
             rig.calibrate(1_234.0)
         rig.until(DeviceRecovered)
     assert [one.counts_per_gram for one in opened if one is not None][-1] == 1_234.0
+
+
+def test_a_check_weight_above_its_limit_stops_the_weighing_until_one_is_well(rig: Rig) -> None:
+    log = rig.root / "calibration" / "check-weights.jsonl"
+    for verdict, kind in (("block", DeviceFailed), ("well", DeviceRecovered)):
+        with borrowed(rig.root / "pb.sock", "scale"):
+            rig.until(DeviceFailed)
+            with log.open("a") as out:
+                out.write(json.dumps({"verdict": verdict, "error_g": 31.0, "calibration": ""}) + "\n")
+        told = rig.until(kind)
+        assert isinstance(told, DeviceRecovered) or told.code == "scale.failed-check"
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
