@@ -308,7 +308,7 @@ class Agent:
         if lamps != self._lamps:
             self._lamps = lamps
             self.devices.show(lamps)
-        self.devices.ask(look(self.state))
+        self.devices.ask(look(self.state, self.settings))
 
     def _refit(self) -> None:
         """Work by what the admin's settings say from now on; devices whose settings they change are opened anew."""

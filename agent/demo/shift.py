@@ -49,11 +49,11 @@ path = "{root}/bench/scanner"
 driver = "bench"
 """
 MUG: dict[str, Any] = {"sku": "MUG-B", "name": "Mug, blue, 0.3 l", "qty": 2, "weight_g": 310, "dims_mm": [120, 95, 100],
-       "barcodes": ["4006381333931"]}
+                       "barcodes": ["4006381333931"]}
 TEA: dict[str, Any] = {"sku": "TEA-G", "name": "Green tea, 100 g", "qty": 1, "weight_g": 128, "dims_mm": [110, 70, 60],
-       "barcodes": ["4006381333955"]}
-LAMP: dict[str, Any] = {"sku": "LAMP-2", "name": "Desk lamp, brass", "qty": 1, "weight_g": 1450, "dims_mm": [230, 150, 60],
-        "barcodes": ["4006381333948"]}
+                       "barcodes": ["4006381333955"]}
+LAMP: dict[str, Any] = {"sku": "LAMP-2", "name": "Desk lamp, brass", "qty": 1, "weight_g": 1450,
+                        "dims_mm": [230, 150, 60], "barcodes": ["4006381333948"]}
 CUP = {"sku": "CUP-W", "name": "茶杯，白瓷，手工制作", "qty": 4, "weight_g": 190, "dims_mm": [90, 80, 80]}
 CARTONS = [
     {"id": "S", "inner": [230, 160, 90], "outer": [238, 168, 100], "tare_g": 150, "max_weight_g": 20000, "cost": 42},

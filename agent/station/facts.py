@@ -47,7 +47,10 @@ class JobChanged(Fact, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ParcelChanged(Fact, frozen=True, kw_only=True, omit_defaults=True):
-    """A parcel came to a state, with all that was measured of it; a closed one with its contents and its carton."""
+    """A parcel came to a state, with all that was measured of it; a closed one with its contents and its carton.
+
+    `again` counts how often it was in this very state before: released, labelled anew.
+    """
 
     kind = "parcel"
     type = "pack.parcel.state.1"
@@ -70,10 +73,12 @@ class ParcelChanged(Fact, frozen=True, kw_only=True, omit_defaults=True):
     tare: Weight | None = None
     net: Weight | None = None
     billed: Billed | None = None
+    again: int = 0
 
     @property
     def key(self) -> str:
-        return "/".join(("parcel", self.parcel, self.state, *self.reasons))
+        return "/".join(("parcel", self.parcel, self.state, *self.reasons)) + (
+            f"/{self.again + 1}" if self.again else "")
 
 
 class LabelWanted(Fact, frozen=True, kw_only=True, omit_defaults=True):

@@ -196,6 +196,10 @@ def _take(turn: Turn, packing: Packing, wanted: frozenset[str], piece: Piece) ->
         turn.save_packing(replace(packing, asked=None))
         turn.say("items.serial-twice", piece.serial)
         return
+    if piece.sku not in items.minus(to_pack(turn.state, packing), items.pieces(scanned(turn.state, packing))):
+        turn.save_packing(replace(packing, asked=None))  # another box came while its number was awaited
+        turn.say("items.over-pick", piece.sku)
+        return
     if ("serial" in wanted and not piece.serial) or ("lot" in wanted and not piece.lot):
         turn.save_packing(replace(packing, asked=piece))
         return

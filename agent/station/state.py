@@ -218,6 +218,9 @@ class Turn:
 
     def save_parcel(self, parcel: Parcel, *, told: bool = True) -> None:
         """Keep a parcel as it is now, and tell the OMS its state unless that did not change."""
+        before, word = self.state.parcel(parcel.id), "/".join((parcel.state, *parcel.reasons))
+        history = before.told if before is not None else ()
+        parcel = replace(parcel, told=(*history, word) if told else history)
         others = tuple(other for other in self.state.parcels if other.id != parcel.id)
         kept = others if parcel.ended else (*others, parcel)
         self.state = replace(self.state, parcels=kept)
@@ -232,7 +235,13 @@ class Turn:
                 photo_sha256=parcel.photo_sha256, packer=parcel.packer, finding=parcel.finding,
                 contents=contents, carton=parcel.carton if parcel.state == "closed" else "", billed=billed(parcel),
                 tare=tare, net=net(parcel.gross, tare) if tare is not None else None,
+                again=history.count(word),
             ))
+
+    def closed(self, job: str) -> bool:
+        """True when a parcel of a job was closed in this very step."""
+        return any(isinstance(record, SaveParcel) and record.parcel.job == job and record.parcel.state == "closed"
+                   for record in self.records)
 
     def save_packing(self, packing: Packing) -> Packing:
         """Keep how far a job is packed; return it."""

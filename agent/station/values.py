@@ -325,7 +325,8 @@ class Parcel(Value, frozen=True, kw_only=True):
     `id` is `{job}/{n}`; `print_no` is its valid label, 0 while there is none; `visit` is the stay on the
     platform in which it was judged and never leaves the station. `contents` are pieces per SKU, `items` those of them
     that were scanned; `wants` says where its label comes from (its job's papers, a request to the OMS, nowhere) and
-    `label` which paper it is. `carton` is the one that the packer said, else the suggested one, of size `outer_mm`;
+    `label` which paper it is; `told` are the states in which the OMS heard of it, with their reasons. `carton` is the
+    one that the packer said, else the suggested one, of size `outer_mm`;
     `predicted` is the gross that the station's own label before packing was made for; `reissue` is its label's rule.
     """
 
@@ -354,6 +355,7 @@ class Parcel(Value, frozen=True, kw_only=True):
     packer: str = ""
     finding: Finding | None = None
     settled: bool = False
+    told: tuple[str, ...] = ()
     wants: Wants = "none"
     label: str = ""
     reissue: bool = False

@@ -256,8 +256,10 @@ def _unknown(state: State, box: Box) -> View:
     return View(sentence, hint, box.notice, amber=True, red=bool(box.notice))
 
 
-def look(state: State) -> Look | None:
+def look(state: State, config: Settings) -> Look | None:
     """Return what the cameras are asked now, or None while nothing on the bench can tell us more.
+
+    The bare bench is read while items are scanned there, by a station without a hand scanner.
 
     An empty bench with nothing expected is looked at now and then only, by the cameras' own choice.
     """
@@ -265,7 +267,7 @@ def look(state: State) -> Look | None:
     marks = tuple(page.mark for page in state.prints if page.state == "in-doubt")
     if box is None:
         packing = state.packing(state.at_hand)
-        scanning = packing is not None and bool(scans.missing(state, packing))
+        scanning = not config.scanner and packing is not None and bool(scans.missing(state, packing))
         return Look(0, marks, empty=state.bare and not scanning) if marks or state.bare else None
     if box.gross is None:
         return None

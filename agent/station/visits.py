@@ -253,6 +253,8 @@ def _match(turn: Turn, sight: Sight) -> None:
     if known is None or known.job is None:
         turn.box(replace(box, notice=_why_no_job(event, len(workable)), job=box.job if workable else ""))
         return
+    if turn.closed(known.id):  # what is attached was read before that; the next look knows better
+        return
     packing = scans.take_up(turn, known, known.job, event.vouching)
     parcel = _here_already(turn, sight, packing)
     if (parcel is None or not parcel.visit) and _must_wait(turn, sight, packing, known.id):

@@ -293,6 +293,17 @@ def test_a_hand_scanned_card_repeats_the_label_of_the_box_on_the_platform() -> N
     assert (bench.page_state(first.no), bench.page_of("J-1", "label").copy_of) == ("void", first.no)
 
 
+def test_a_label_that_is_repeated_is_told_under_a_key_of_its_own() -> None:
+    bench = begun(by_hand(), job_of_two())
+    bench.weigh(700)
+    bench.see("J-1")
+    bench.send(PagePrinted(at_ms=0, print_no=bench.outbox[-1].no))
+    bench.scan(Card(Command.REPEAT).text)
+    bench.send(PagePrinted(at_ms=0, print_no=bench.outbox[-1].no))
+    keys = [fact.key for fact in bench.told(ParcelChanged)]
+    assert keys == ["parcel/J-1/1/open", "parcel/J-1/1/labelled", "parcel/J-1/1/labelled/2"]
+
+
 def test_a_card_without_an_effect_says_so_and_a_cancelled_box_is_unpacked() -> None:
     bench = begun(by_hand(), job_of_two())
     bench.scan(Card(Command.RELEASE).text)

@@ -22,7 +22,7 @@ def test_a_job_becomes_a_closed_parcel() -> None:
     bench.send(LoadAppeared(at_ms=0))
     assert view(bench.state, bench.config).sentence == "Weighing ..."
     bench.weigh(1840)
-    asked = look(bench.state)
+    asked = look(bench.state, bench.config)
     assert asked is not None
     assert asked.visit == 1
 
@@ -50,7 +50,7 @@ def test_a_job_becomes_a_closed_parcel() -> None:
 
     bench.send(PlatformCleared(at_ms=0))
     assert view(bench.state, bench.config).sentence == "Put a box on the scale."
-    assert look(bench.state) == Look(0, empty=True)
+    assert look(bench.state, bench.config) == Look(0, empty=True)
     assert bench.state.parcels == ()
     assert bench.state.prints == ()
 

@@ -173,7 +173,7 @@ def test_the_camera_counts_an_item_once_for_each_time_that_it_is_shown() -> None
     bench.send(PlatformCleared(at_ms=0))
     bench.assign(scan_job(ONLY_TEA))
     bench.scan("J-1")
-    asked = look(bench.state)
+    asked = look(bench.state, bench.config)
     assert asked is not None
     assert not asked.empty, "the camera looks for items"
     bench.see()
