@@ -20,10 +20,16 @@ _LABEL_SIDES = ((96, 110), (142, 160))
 _A4_SIDE_MM = 200
 # Frames of 4-inch labels at 203 dpi come out up to 1,218 dots wide, 103 mm rolls print 1,200: this much rule may go.
 _TRIM = 8
+# Words beside the proof mark: 24 pt at 300 dpi, read at a metre.
+_LARGEST_LETTERS = 100
 
 
-def fitted(picture: Image.Image, media: Media, crop_mm: tuple[float, float, float, float] | None, mark: str) -> Page:
+def fitted(
+    picture: Image.Image, media: Media, crop_mm: tuple[float, float, float, float] | None, mark: str, beside: str = ""
+) -> Page:
     """Return the picture in the middle of a page of this media, with a proof mark below where there is room.
+
+    `beside` the mark stand these words, such as DUPLICATE.
 
     Raises PaperError `paper.no-ink`, `paper.media-mismatch`, or `paper.crop-unknown` for a large page whose label
     can't be told from its other contents.
@@ -44,7 +50,7 @@ def fitted(picture: Image.Image, media: Media, crop_mm: tuple[float, float, floa
             picture = picture.transpose(Image.Transpose.ROTATE_90)
     if not _fits(picture.size, media):
         raise _mismatch(picture.size, media)
-    return _on_page(picture.crop(_trimmed(picture, media)), media, mark)
+    return _on_page(picture.crop(_trimmed(picture, media)), media, mark, beside)
 
 
 def _fits(size: tuple[int, int], media: Media) -> bool:
@@ -150,8 +156,8 @@ def _parts(small: Image.Image) -> list[Box]:
     return boxes
 
 
-def _on_page(picture: Image.Image, media: Media, mark: str) -> Page:
-    from PIL import Image
+def _on_page(picture: Image.Image, media: Media, mark: str, beside: str) -> Page:
+    from PIL import Image, ImageDraw
 
     encoded = encode(Symbol.DATAMATRIX, mark) if mark else None
     module = mark_module(encoded, MARK_SIDE if media.kind == "endless" else 0) if encoded else 0
@@ -166,5 +172,11 @@ def _on_page(picture: Image.Image, media: Media, mark: str) -> Page:
     image.paste(picture, (left, 0))
     box = (quiet, length - quiet - side, quiet + side, length - quiet)
     image.paste(encoded.drawn(module), box[:2])
+    if beside:
+        room = (box[2] + quiet, box[1], media.dots_w - quiet, box[3])
+        pen = ImageDraw.Draw(image)
+        pen.fontmode = "1"
+        pen.text(((room[0] + room[2]) // 2, (room[1] + room[3]) // 2), beside, fill=0, anchor="mm",
+                 font_size=min(_LARGEST_LETTERS, (room[2] - room[0]) // len(beside) * 3 // 2), stroke_width=2)
     code = Code(encoded.ident, encoded.content, box, module, quiet, linear=False)
     return Page(image, millimetres(media.dots_w), millimetres(length), 1, 1, (code,))

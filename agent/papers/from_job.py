@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from agent.papers.codes import Symbol
 from agent.papers.contents import Address, Item, LabelContent, SlipContent, WaitingContent
 from agent.papers.fonts import Fonts
+from agent.papers.head import duplicate_words
 from agent.papers.label import label
 from agent.papers.page import PaperError
 from agent.papers.pair import pair_code
@@ -91,7 +92,8 @@ def _ready(order: PageOrder, file: values.PaperFile, media: Media) -> Paper:
     if not content:
         raise PaperError("paper.file-missing", "the paper's file was not fetched.", "Send the job again.")
     tracking = order.parcel.tracking if order.parcel and order.page.role == "label" else ""
-    return ready_file(content, media, Expect(codes=(tracking,) if tracking else (), mark=order.page.mark))
+    words = duplicate_words("en") if order.page.copy_of else ""
+    return ready_file(content, media, Expect((tracking,) if tracking else (), mark=order.page.mark, duplicate=words))
 
 
 def slip_content(order: PageOrder, language: str) -> SlipContent:

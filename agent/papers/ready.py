@@ -46,6 +46,7 @@ class Expect:
 
     `crop_mm` is left, top, width, height of the label on a larger page. The proof mark `mark` is added where the page
     has blank room for it: always on endless media; a page without it is warned of.
+    The words `duplicate` stand beside it on a copy.
     """
 
     codes: tuple[str, ...] = ()
@@ -53,6 +54,7 @@ class Expect:
     page: int = 0
     crop_mm: tuple[float, float, float, float] | None = None
     mark: str = ""
+    duplicate: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def ready_file(content: bytes, media: Media, expect: Expect | None = None, limit
     else:
         _refuse(*_NOT_PRINTED.get(kind, _NOT_PRINTED[""]))
     picture = enlarged(source, FACTORS[dpi])
-    page = fitted(picture, media, expect.crop_mm, expect.mark)
+    page = fitted(picture, media, expect.crop_mm, expect.mark, expect.duplicate)
     if expect.mark and not page.codes:
         notes.append("paper.no-room-for-mark")
     warnings = [PaperWarning(note, _WORDS[note]) for note in notes]

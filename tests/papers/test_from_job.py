@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,19 @@ def test_a_ready_file_of_a_job_is_printed_in_place_of_our_template() -> None:
         paper_of(order, media("62x100"))
     with pytest.raises(PaperError, match=r"paper\.file-damaged"):
         paper_of(orders(papers=[{"id": "label", "role": "label", "file": {"inline": "@@@@"}}])[0], media("62x100"))
+
+
+def test_a_copy_of_a_ready_file_says_so_beside_its_mark() -> None:
+    inline = base64.b64encode(png(bitmap().convert("1"))).decode()
+    (order,) = orders(papers=[{"id": "label", "role": "label", "file": {"inline": inline}}])
+    copy = replace(order, page=msgspec.structs.replace(order.page, copy_of=1))
+    first, second = (paper_of(one, media("103")).pages[0] for one in (order, copy))
+    (mark,) = first.codes
+    assert mark.content == order.page.mark.encode()
+    strip = (mark.box[2] + mark.quiet, mark.box[1], first.image.width, mark.box[3])
+    assert first.image.crop(strip).getextrema() == (255, 255)
+    assert second.image.crop(strip).getextrema() == (0, 255)
+    verify(paper_of(copy, media("103")))
 
 
 def test_a_file_that_was_not_fetched_and_a_paper_that_is_not_there_are_said() -> None:
