@@ -98,8 +98,13 @@ def as_row(answer: Dimensions | Refused) -> dict[str, Any]:
         return {"ok": True, "length_mm": answer.length.value_mm, "width_mm": answer.width.value_mm,
                 "height_mm": answer.height.value_mm, "u95_mm": [side.u95_mm for side in sides],
                 "quality": [side.quality for side in sides], "nudged_px": round(answer.nudged_px, 1)}
-    about = {"about_mm": list(answer.about_mm)} if answer.about_mm is not None else {}
-    return {"ok": False, "reason": answer.code, "hint": answer.hint, **about}
+    row: dict[str, Any] = {"ok": False, "reason": answer.code, "hint": answer.hint}
+    if answer.about_mm is not None:
+        row["about_mm"] = list(answer.about_mm)
+    if answer.length is not None and answer.width is not None:
+        row |= {"length_mm": answer.length.value_mm, "width_mm": answer.width.value_mm,
+                "u95_mm": [answer.length.u95_mm, answer.width.u95_mm, None]}
+    return row
 
 
 def as_line(name: str, answer: Dimensions | Refused) -> str:
@@ -111,8 +116,12 @@ def as_line(name: str, answer: Dimensions | Refused) -> str:
                            (answer.length, answer.width, answer.height))
         moved = f" (camera moved by {answer.nudged_px:.1f} px, corrected)" if answer.nudged_px else ""
         return f"{name}: {sides} mm{moved}"
-    about = answer.about_mm
-    size = f" It is about {about[0]:.0f} x {about[1]:.0f} mm; do not bill by that." if about is not None else ""
+    size = ""
+    if answer.about_mm is not None:
+        size = " It is about {:.0f} x {:.0f} mm; do not bill by that.".format(*answer.about_mm)
+    if answer.length is not None and answer.width is not None:
+        sides = " x ".join(f"{side.value_mm:.1f} ± {side.u95_mm:.1f}" for side in (answer.length, answer.width))
+        size = f" It is {sides} mm large."
     return f"{name}: refused, {answer.code}. {answer.hint}{size}"
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from agent.vision import dimensions_fit as fit
 from agent.vision.dimensions_evidence import Evidence, evidence
 from agent.vision.dimensions_motion import Nudge, follow, nudge
-from agent.vision.dimensions_reasons import hint_of, objection
+from agent.vision.dimensions_reasons import U95_MM, hint_of, objection
 from agent.vision.dimensions_soft import footprint_mm
 from agent.vision.dimensions_solve import Answer, answers
 from agent.vision.dimensions_uncertainty import uncertainty
@@ -75,12 +75,15 @@ class Dimensions:
 class Refused:
     """No dimensions: a stable code and what to do. `box` is what came nearest, for drawing only.
 
-    `about_mm` is length and width of something soft, as an indication: no bill may be made of it.
+    `length` and `width` are there when the height alone cannot be seen, as from straight above. `about_mm` is length
+    and width of something soft, as an indication: no bill may be made of it.
     """
 
     code: str
     hint: str
     box: tuple[float, float, float, float, float, float] | None = None
+    length: Extent | None = None
+    width: Extent | None = None
     about_mm: tuple[float, float] | None = None
 
 
@@ -112,7 +115,12 @@ def measure(looks: Sequence[Look], range_height_mm: float | None = None) -> Dime
     code = objection(seen[0], found, u95, range_height_mm)
     if code:
         answer = refused(code, found[0] if found else None)
-        return replace(answer, about_mm=_about(seen[0])) if code == "dimensions.not-a-box" else answer
+        if code == "dimensions.not-a-box":
+            return replace(answer, about_mm=_about(seen[0]))
+        if code == "dimensions.height-not-observable" and u95[:2].max() <= U95_MM:
+            length, width, _ = _extents(found[0].box, u95)
+            return replace(answer, length=length, width=width)
+        return answer
     boxes = [found[0].box]
     for views_then in seen[1:]:
         again = fit.refine(views_then, found[0].box, radius_mm, fit.FINE)
@@ -120,17 +128,19 @@ def measure(looks: Sequence[Look], range_height_mm: float | None = None) -> Dime
             return refused("dimensions.unsteady", found[0])
         boxes.append(again)
     box = np.median(boxes, axis=0)
-    if box[3] < box[4]:
-        u95 = u95[[1, 0, 2]]
-    sides = (max(box[3:5]), min(box[3:5]), box[5])
-    length, width, height = (Extent(round(float(value), 1), round(float(size), 1), "good" if size <= 3 else "fair")
-                             for value, size in zip(sides, u95, strict=True))
-    return Dimensions(length, width, height, _six(box), moved_px, len(boxes))
+    return Dimensions(*_extents(box, u95), _six(box), moved_px, len(boxes))
 
 
 def refused(code: str, nearest: Answer | None = None) -> Refused:
     """Return a refusal with the hint that belongs to its code."""
     return Refused(code, hint_of(code), _six(nearest.box) if nearest is not None else None)
+
+
+def _extents(box: Points, u95_mm: Points) -> tuple[Extent, Extent, Extent]:
+    """Length, width and height of a box (6) whose two sides and height have these uncertainties."""
+    along, across, height = (Extent(round(float(value), 1), round(float(size), 1), "good" if size <= 3 else "fair")
+                             for value, size in zip(box[3:], u95_mm, strict=True))
+    return (across, along, height) if along.value_mm < across.value_mm else (along, across, height)
 
 
 def _about(views: Sequence[Evidence]) -> tuple[float, float] | None:

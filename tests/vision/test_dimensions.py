@@ -78,6 +78,18 @@ def test_a_box_that_moves_between_frames_is_refused() -> None:
     assert code(measure([look(frame(Scene(BOX)), frame(Scene(moved), 3))])) == "dimensions.unsteady"
 
 
+def test_a_camera_almost_straight_above_tells_length_and_width_alone() -> None:
+    above = replace(LENS, elevation_deg=77.0)
+    low = replace(BOX, length_mm=180, width_mm=130, height_mm=60)
+    answer = measure([look(frame(Scene(low), 9, above), lens=above)])
+    assert isinstance(answer, Refused)
+    assert answer.code == "dimensions.height-not-observable"
+    assert answer.length is not None
+    assert answer.width is not None
+    assert abs(answer.length.value_mm - 180) <= answer.length.u95_mm
+    assert abs(answer.width.value_mm - 130) <= answer.width.u95_mm
+
+
 def test_an_empty_platform_has_no_dimensions() -> None:
     assert code(measure([look(frame(Scene(), 7))])) == "dimensions.empty"
 
