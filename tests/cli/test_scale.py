@@ -61,8 +61,9 @@ def test_a_recording_is_drawn(box: Path, tmp_path: Path) -> None:
     result = run("scale", "replay", box, *COUNTS, "--plot", tmp_path / "box.png")
     assert result.exit_code == 0
     with Image.open(tmp_path / "box.png") as image:
-        assert image.size == (1600, 640)
-        assert len(image.getcolors(1 << 20) or []) > 5
+        assert image.size == (1600, 900)
+        green = {colour for _, colour in image.getcolors(1 << 20) or []} & {(10, 125, 44), (143, 209, 159)}
+        assert len(green) == 2, "an accepted weight and the band of its uncertainty"
     assert run("scale", "replay", box, *COUNTS, "--plot", tmp_path / "no" / "box.png").exit_code == 2
 
 
