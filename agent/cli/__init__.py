@@ -41,6 +41,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("agent.cli.station:status", "How the station is: link, devices, parcels, store."),
     "press": ("agent.cli.station:press", "Press the packer's button from here."),
     "demo": ("agent.cli.demo:demo", "A shift in a minute on simulated hardware, with an audit."),
+    "endure": ("agent.cli.endure:endure", "Box after box with faults between them, and a report with curves."),
     "bench": ("agent.cli.bench:bench", "Simulate a station's hardware as a process of its own."),
     "hands": ("agent.cli.bench:hands", "Do something at a simulated bench."),
     "scale": ("agent.cli.scale:group", "Watch, record and replay the load cell."),

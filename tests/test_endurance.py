@@ -1,0 +1,33 @@
+"""The report of an endurance run says what grew; the run itself is `packbench endure`."""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree as ET
+
+from agent.demo.endurance import COLUMNS
+from agent.demo.endurance_report import curve, growths, page
+
+
+def rows(count: int, leak_mb: float = 0.0) -> list[dict[str, str]]:
+    """Return samples of a run whose agent was killed once at its beginning and may leak."""
+    return [dict(zip(COLUMNS, (str(each) for each in (
+        number * 5, number, "poison" if number % 3 == 0 else "", 1 if number < 5 else 2,
+        100 + leak_mb * number + number % 2, 12, 20, 9, 92, 0, 0)), strict=True)) for number in range(count)]
+
+
+def test_a_leak_is_found_and_a_steady_life_is_held() -> None:
+    assert all(each.held for each in growths(rows(200)))
+    assert [each.name for each in growths(rows(200, leak_mb=0.05)) if not each.held] == ["memory of the agent, MB"]
+    assert growths(rows(10)) == []
+
+
+def test_the_page_shows_faults_lives_and_what_was_lost() -> None:
+    text = page(rows(60), ["facts lost: 1", "  LOST <J-7>"], ["box 9, paper out: waited"])
+    assert "LOST &lt;J-7&gt;" in text
+    assert "20 poison" in text
+    assert text.count("<svg") == 5
+    drawn = ET.fromstring(curve(rows(60), "rss_mb"))  # noqa: S314 (our own text)
+    lines = [each.get("stroke") for each in drawn.iter("line")]
+    assert (lines.count("#ddd"), lines.count("#c33")) == (20, 1)
+    assert len(re.findall(r"[\d.]+,[\d.]+", drawn.find("polyline").get("points"))) == 60  # type: ignore[union-attr, arg-type]  # it is there
