@@ -1,4 +1,4 @@
-"""The report of an endurance run says what grew; the run itself is `packbench endure`."""
+"""A simulated half week, and the report of a long run; the whole ones: `campaigns/week.py`, `packbench endure`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 
 from agent.demo.endurance import COLUMNS
 from agent.demo.endurance_report import curve, growths, page
+from tests.campaigns.week import faults, live
 
 
 def rows(count: int, leak_mb: float = 0.0) -> list[dict[str, str]]:
@@ -14,6 +15,13 @@ def rows(count: int, leak_mb: float = 0.0) -> list[dict[str, str]]:
     return [dict(zip(COLUMNS, (str(each) for each in (
         number * 5, number, "poison" if number % 3 == 0 else "", 1 if number < 5 else 2,
         100 + leak_mb * number + number % 2, 12, 20, 9, 92, 0, 0)), strict=True)) for number in range(count)]
+
+
+def test_half_a_week_of_faults_loses_and_doubles_nothing_and_the_database_stays_as_large() -> None:
+    oms, node, nights = live(160, 4, seed=2)
+    assert faults(oms, node) == []
+    assert node.store.boot > 3
+    assert nights[3][4] < 1.1 * nights[2][4]
 
 
 def test_a_leak_is_found_and_a_steady_life_is_held() -> None:

@@ -11,7 +11,6 @@ import argparse
 import heapq
 import time
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -73,13 +72,9 @@ def night(world: Week, node: SlowNode, oms: Oms, disk: Disk, rows: list[tuple[fl
     pages = disk.open().execute("PRAGMA page_count").fetchone()[0] - disk.open().execute(
         "PRAGMA freelist_count").fetchone()[0]
     rows.append((world.now_ms / DAY_MS, len(oms.jobs), sum(state in ENDS for state in oms.state.values()),
-                 len(node.printer.out), pages * 4, kept["outbox"], node.store.boot, _rss_mb()))
+                 len(node.printer.out), pages * 4, kept["outbox"], node.store.boot))
     if world.now_ms < world.end_ms:
         world.later(DAY_MS, DAY_MS, lambda: night(world, node, oms, disk, rows))
-
-
-def _rss_mb() -> float:
-    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * 4096 / 2**20
 
 
 def live(jobs: int, days: int, seed: int) -> tuple[Oms, SlowNode, list[tuple[float, ...]]]:
@@ -125,10 +120,9 @@ def main() -> None:
     asked = parser.parse_args()
     began_s = time.process_time()
     oms, node, rows = live(asked.jobs, asked.days, asked.seed)
-    print(f"{'day':>4} {'jobs':>6} {'ended':>6} {'labels':>7} {'db kB':>6} {'outbox':>6} {'lives':>6} {'RSS MB':>7}")
+    print(f"{'day':>4} {'jobs':>6} {'ended':>6} {'labels':>7} {'db kB':>6} {'outbox':>6} {'lives':>6}")
     for row in rows:
-        print(f"{row[0]:4.0f} {row[1]:6.0f} {row[2]:6.0f} {row[3]:7.0f} {row[4]:6.0f} {row[5]:6.0f} {row[6]:6.0f}"
-              f" {row[7]:7.1f}")
+        print(f"{row[0]:4.0f} {row[1]:6.0f} {row[2]:6.0f} {row[3]:7.0f} {row[4]:6.0f} {row[5]:6.0f} {row[6]:6.0f}")
     wrong = faults(oms, node)
     print(f"{len(oms.jobs)} jobs, {len(oms.packed_by)} packed, {len(oms.cancelled)} cancelled, {node.store.boot} lives:"
           f" {len(wrong)} wrong; {time.process_time() - began_s:.0f} s of CPU")
