@@ -5,18 +5,21 @@ The knowledge lies in `advice`, the search for cartons in `cartons`; here both m
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from agent.advice import Advice
 from agent.messages.catalogue import Catalogue
 from agent.station.events import CatalogueCame, JobAssigned
 from agent.station.records import SaveCatalogue
+from agent.store import StoreError
 
 if TYPE_CHECKING:
     from agent.cartons import Cartons
     from agent.local import Request
     from agent.messages.catalogue import Rows
     from agent.station.events import Event
+    from agent.station.values import Job
     from agent.store import Store
     from agent.store.shelf import Shelf
     from firmware_config.settings import Settings
@@ -50,12 +53,18 @@ class Adviser:
     def notice(self, event: Event, cartons: Cartons) -> None:
         """Follow what has just been committed."""
         match event:
-            case JobAssigned(job=job) if cartons.of(job) is None:
+            case JobAssigned(job=job) if cartons.of(job) is None and self._taken(job):
                 cartons.want(job, self.advice.misfits)
             case CatalogueCame(rows=rows):
                 cartons.stock(rows)
             case _:
                 pass
+
+    def _taken(self, job: Job) -> bool:
+        """True when a job that came is the one that the station has: not refused, not in conflict."""
+        with suppress(StoreError):
+            return self._store.job(job.job) == job
+        return False
 
     def answer(self, request: Request, cartons: Cartons) -> dict[str, object]:
         """Answer one of `REQUESTS`. Raises StoreError when it can't be kept; nothing has changed then."""

@@ -69,8 +69,15 @@ class Cartons(threading.Thread):
         self.catalogue = self.catalogue.with_rows(rows)
 
     def want(self, job: Job, misfits: Mapping[str, int]) -> None:
-        """Begin to find the cartons for a job; the answer comes as an event."""
-        self._questions.put(question(job, self.catalogue, self.settings, misfits))
+        """Begin to find the cartons for a job; the answer comes as an event.
+
+        Where there are no cartons to choose from, there is one only for a label that waits for a prediction.
+        """
+        asked = question(job, self.catalogue, self.settings, misfits)
+        if asked.cartons or job.label_when == "before_packing":
+            self._questions.put(asked)
+        else:
+            self.know(job.job, job.rev, Suggestion())
 
     def of(self, job: Job, wait_s: float = 0.0) -> Suggestion | None:
         """Return what was suggested for a job, waiting for it so long at the most; None while it is not known."""
@@ -87,8 +94,10 @@ class Cartons(threading.Thread):
             self._news.notify_all()
 
     def run(self) -> None:
-        """Answer questions until `stop`; the process is started for the first of them and kept."""
+        """Answer questions until `stop`; the process is started with the first catalogue or question, and kept."""
         process = Packer()
+        if self.catalogue.cartons:
+            process.begin()
         try:
             while (asked := self._questions.get()) is not None:
                 suggestion = suggestion_of(process.plan(asked))
@@ -114,7 +123,7 @@ class Packer:
         if asked.reasons:
             return Plan((), reasons=asked.reasons)
         for _ in range(2):
-            wire = self._open()
+            wire = self.begin()
             try:
                 wire.send(asked)
                 if wire.poll(ANSWER_S):
@@ -126,7 +135,8 @@ class Packer:
             self.close()
         return Plan((), reasons=(Reason("carton.search-died", "The search for a carton ended without an answer."),))
 
-    def _open(self) -> Connection:
+    def begin(self) -> Connection:
+        """Start the process unless it runs; return the pipe to it. It takes a second on a slow board."""
         if self._wire is None:
             spawn = multiprocessing.get_context("spawn")
             self._wire, there = spawn.Pipe()

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 
 # So long a slip waits for the carton that it tells; its job came a moment before.
-SUGGESTION_S = 1.0
+SUGGESTION_S = 3.0
 
 
 class Devices:

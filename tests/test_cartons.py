@@ -85,6 +85,17 @@ def test_a_job_gets_its_carton_from_the_process_and_the_slip_can_wait_for_it(
     assert names(second.suggestion) == ["L"], "the change counts from the next job on"
 
 
+def test_without_cartons_only_a_label_that_waits_for_its_weight_gets_an_answer(
+        cartons: tuple[Cartons, queue.SimpleQueue[Event]]) -> None:
+    book, posted = cartons
+    book.want(a_job("J-1", items=[TEA]), {})
+    assert book.of(a_job("J-1")) is not None, "and no slip waits for it"
+    book.want(a_job("J-2", items=[TEA], label_when="before_packing"), {})
+    event = posted.get(timeout=30)
+    assert isinstance(event, CartonSuggested)
+    assert (event.job, event.suggestion.cartons) == ("J-2", ())
+
+
 def test_a_process_that_dies_is_started_anew() -> None:
     packer = Packer()
     asked = question(a_job(items=[TEA]), Catalogue().with_rows(rows(SMALL)), Packing(), {})

@@ -19,7 +19,8 @@ def suggested(turn: Turn, event: CartonSuggested) -> None:
     known, suggestion = event.known, event.suggestion
     if known is None or known.job is None or known.rev != event.rev or known.state != "open":
         return
-    turn.records.append(SaveSuggestion(event.job, event.rev, suggestion))
+    if suggestion.cartons:
+        turn.records.append(SaveSuggestion(event.job, event.rev, suggestion))
     job = known.job
     begun = bool(known.parcels or known.gone) or turn.state.packing(job.job) is not None
     if job.label_when != "before_packing" or rules.told_weight(job) is not None or begun:
