@@ -102,10 +102,11 @@ def test_what_lay_on_a_mass_for_a_moment_does_not_count() -> None:
 
 
 def test_a_mass_that_does_not_come_to_rest_is_told_with_a_cause() -> None:
-    shaken = ScalePhysics(11, ScaleRig(motor_mm_s2=40.0, band_mm_s2=30.0, sway_mm_s2=8.0))
-    shaken.place(30_000.0, 7.0, speed_mm_s=10.0)
+    held = ScalePhysics(11, RIG)
+    held.place(30_000.0, 7.0, speed_mm_s=10.0)
+    held.hand(-9_000.0, 7.2, 21.0, unrest=0.2)
     session = Session(plan())
-    said = [one.code for at_s, counts in shaken.conversions(20.0) for one in session.feed(at_s, counts)]
+    said = [one.code for at_s, counts in held.conversions(20.0) for one in session.feed(at_s, counts)]
     assert said[-1] in {"scale.motion-vibration", "scale.motion-hand"}
 
 

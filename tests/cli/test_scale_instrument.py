@@ -68,10 +68,10 @@ def test_counts_and_a_calibration_of_ours_are_refused_by_name(tmp_path: Path, in
 
 
 class Visited(Indicator):
-    """An indicator that is empty for ten answers; then something stands on it."""
+    """An indicator that is empty for three answers; then something stands on it."""
 
     def __init__(self, weighed: bytes) -> None:
-        self._answers = iter([b"S S      0.000 kg\r\n"] * 10)
+        self._answers = iter([b"S S      0.000 kg\r\n"] * 3)
         self._weighed = weighed
         super().__init__()
 
