@@ -12,10 +12,11 @@ import click
 from agent.papers.page import PaperError, media
 
 if TYPE_CHECKING:
-    from agent.papers.page import Page, Paper
+    from agent.papers.page import Media, Page, Paper
     from agent.station.values import Job
 
 BAD_INPUT = 2
+_CORRECT = "Correct the job; `packbench contract` names every field."
 
 
 @click.group()
@@ -36,29 +37,35 @@ def group() -> None:
 def render(file: Path, media_name: str | None, out: Path, parcel: int, as_json: bool) -> None:
     """Render the papers of a job as they would be printed, dot for dot.
 
-    FILE is the payload of `job/assign`. A job without papers is rendered with a slip and a label. Weights come from the
-    items, since nothing was weighed; the proof marks are not those of a real print.
+    FILE is the payload of `job/assign`, or a list of such jobs: then each gets a folder of its own. A job that has no
+    papers is rendered with a slip and a label. Weights come from the items, since nothing was weighed; the proof marks
+    are not those of a real print. Exit status 1: a paper was refused, and the station would refuse it in the same words.
     """
-    from agent.papers.from_job import paper_of, preview
-
-    job = _job(file)
-    failed = False
+    jobs = _jobs(file)
     try:
         roll = media(media_name) if media_name else None
     except PaperError as error:
         _refuse(error.code, error.detail, error.hint)
+    whole = [_rendered(job, roll, out / job.job if len(jobs) > 1 else out, parcel, as_json) for job in jobs]
+    sys.exit(0 if all(whole) else 1)
+
+
+def _rendered(job: Job, roll: Media | None, out: Path, parcel: int, as_json: bool) -> bool:
+    """Render the papers of one job; False when one was refused."""
+    from agent.papers.from_job import paper_of, preview
+
+    whole = True
     for order, default in preview(job, parcel):
         try:
             paper = paper_of(order, roll or media(default))
             _verified(paper)
         except PaperError as error:
-            failed = True
-            _say(
-                {"paper": order.page.paper, "refused": error.code, "detail": error.detail, "hint": error.hint}, as_json
-            )
+            whole = False
+            refused = {"refused": error.code, "detail": error.detail, "hint": error.hint}
+            _say({"job": job.job, "paper": order.page.paper, **refused}, as_json)
             continue
         _write(paper, out, order.page.paper, (roll or media(default)).name, as_json)
-    sys.exit(1 if failed else 0)
+    return whole
 
 
 @group.command()
@@ -98,7 +105,7 @@ def commands(
     _write(paper, out, "card", media_name, as_json)
 
 
-def _job(file: Path) -> Job:
+def _jobs(file: Path) -> list[Job]:
     from msgspec import DecodeError, ValidationError
     from msgspec.json import decode
 
@@ -106,13 +113,17 @@ def _job(file: Path) -> Job:
     from agent.station.values import Job
 
     try:
-        return check_job(decode(tidy(file.read_bytes()), type=Job), entities=False)
+        content = tidy(file.read_bytes())
+        jobs = decode(content, type=list[Job]) if content.lstrip()[:1] == b"[" else [decode(content, type=Job)]
+        if not jobs:
+            _refuse("paper.not-a-job", f"{file}: the list is empty.", _CORRECT)
+        return [check_job(job, entities=False) for job in jobs]
     except OSError as error:
         _refuse("paper.no-file", f"{file}: {error.strerror}.", "Give a file with the payload of a job.")
     except MessageError as error:
-        _refuse(error.code, f"{file}: {error.detail}", "Correct the job; agent/messages/README.md names every field.")
+        _refuse(error.code, f"{file}: {error.detail}", _CORRECT)
     except (ValidationError, DecodeError) as error:
-        _refuse("paper.not-a-job", f"{file}: {error}.", "Correct the job; agent/messages/README.md names every field.")
+        _refuse("paper.not-a-job", f"{file}: {error}.", _CORRECT)
 
 
 def _verified(paper: Paper) -> None:
@@ -153,7 +164,7 @@ def _say(row: dict[str, Any], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(row, ensure_ascii=False))
     elif "refused" in row:
-        click.echo(f"{row['paper']}: refused, {row['refused']}: {row['detail']} {row['hint']}", err=True)
+        click.echo(f"{row['job']} {row['paper']}: refused, {row['refused']}: {row['detail']} {row['hint']}", err=True)
     else:
         codes = ", ".join(f"{code['text']} ({code['ident']}, {code['module_dots']} dots)" for code in row["codes"])
         click.echo(

@@ -207,10 +207,21 @@ def test_paper_render_writes_each_page_as_a_picture_of_300_dpi_and_says_what_it_
     assert run("render", str(file), "--out", str(tmp_path / "out"), "--media", "62x29").exit_code == 1
 
 
+def test_paper_render_takes_a_list_of_jobs_and_gives_each_a_folder(tmp_path: Path) -> None:
+    wrong = {**JOB, "job": "J-2", "papers": [{"id": "label", "role": "label", "media": "4x6"}]}
+    file = tmp_path / "jobs.json"
+    file.write_text(json.dumps([JOB, wrong]), encoding="utf-8")
+    ran = run("render", str(file), "--out", str(tmp_path / "out"))
+    assert ran.exit_code == 1
+    assert sorted(path.name for path in (tmp_path / "out" / JOB["job"]).iterdir()) == ["label-1.png", "slip-1.png"]
+    assert "J-2 label: refused, paper.media-unknown" in ran.output
+
+
 @pytest.mark.parametrize(
     ("text", "word"),
     [
         ("{", "paper.not-a-job"),
+        ("[[]]", "paper.not-a-job"),
         ("[]", "paper.not-a-job"),
         ('{"job": 1}', "paper.not-a-job"),
         ("\x00", "."),
