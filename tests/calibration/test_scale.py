@@ -107,7 +107,7 @@ def test_a_mass_that_does_not_come_to_rest_is_told_with_a_cause() -> None:
     held.hand(-9_000.0, 7.2, 21.0, unrest=0.2)
     session = Session(plan())
     said = [one.code for at_s, counts in held.conversions(20.0) for one in session.feed(at_s, counts)]
-    assert said[-1] in {"scale.motion-vibration", "scale.motion-hand"}
+    assert said[-1].startswith("scale.motion-")
 
 
 def test_the_largest_mass_may_swing_beyond_the_capacity() -> None:
