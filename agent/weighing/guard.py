@@ -6,7 +6,7 @@ Nothing here smooths. A median before the notch would bend the ring and double i
 from __future__ import annotations
 
 from collections import deque
-from math import exp
+from math import exp, inf
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,9 +19,14 @@ NEVER = (*RAILS, -1)
 
 SPIKE_D = 20.0
 NEVER_REPEATED = 80
+COARSE_D = 0.05
+COARSE_STILL_S = 8.0
+"""Grams that were rounded to steps as wide as the noise repeat by themselves: such a reading may rest so long."""
 LEARNT_RUNS = 40
 LONG_RUN = 16.0
 """Runs of a code are spread like waiting times: one in ten million is this many times the usual."""
+FLOOD = 1.3
+"""An HX711's clock may be 15 % fast; what comes faster than this is no HX711."""
 QUIET_AFTER_FAULT_S = 2.0
 SETTLING_CONVERSIONS = 4
 """Conversions until the HX711's filter has forgotten a restart (data sheet: 400 ms at 10, 50 ms at 80 SPS)."""
@@ -54,10 +59,19 @@ class InputGuard:
         self._same = 0
         self._same_since_s = 0.0
         self._usual_run = 0.0
+        self._finest_step_g = inf
+        self._coarse_g = COARSE_D * division_g
         self._runs = 0
-        self._flood = max(20, int(0.65 * rate_sps))
+        self._flood, self._brisk = max(20, int(0.65 * rate_sps)), max(8, int(0.65 * rate_sps))
         self._recent: deque[float] = deque(maxlen=self._flood)
         self._fast_since_s: float | None = None
+
+    @property
+    def hurried(self) -> bool:
+        """Tell whether the newest samples, as many as a weight needs, came too fast to be conversions."""
+        count = self._brisk
+        return len(self._recent) >= count and (
+            self._recent[-1] - self._recent[-count]) * FLOOD * self._rate < count - 1
 
     def feed(self, at_s: float, code: float, gross_g: float, *, raw: bool) -> float | None:
         """Take one conversion; return the sample before it when that one is good, else None.
@@ -67,7 +81,7 @@ class InputGuard:
         """
         self.lost = False
         self._watch_time(at_s)
-        self._watch_code(at_s, code, gross_g)
+        self._watch_code(at_s, code, gross_g, raw=raw)
         if self.fault is not None and at_s - self._last_bad_s >= QUIET_AFTER_FAULT_S:
             self.fault = None
             self._bad_at_s.clear()
@@ -125,29 +139,35 @@ class InputGuard:
         self._recent.append(at_s)
         span_s = at_s - self._recent[0]
         count = len(self._recent) - 1
-        if count + 1 < self._flood or count < 1.3 * self._rate * span_s:
+        if count + 1 < self._flood or count < FLOOD * self._rate * span_s:
             self._fast_since_s = None
         elif self._fast_since_s is None:
             self._fast_since_s = at_s
         elif at_s - self._fast_since_s >= 0.3:
             self._fail(at_s, "too-fast")
 
-    def _watch_code(self, at_s: float, code: float, gross_g: float) -> None:
+    def _watch_code(self, at_s: float, code: float, gross_g: float, *, raw: bool) -> None:
         """Find a frozen code: live cells never repeat one 80 times, unless the steps are coarser than the noise.
 
         How long a code usually lasts before a small step is learnt, so that a frozen one is found sooner where
-        codes never repeat, and later where they often do.
+        codes never repeat, and later where they often do. Rounded grams teach nothing: how often they repeat depends
+        on how near the load is to the middle of a step.
         """
         if code == self._last_code:
             self._same += 1
-            known = self._runs >= LEARNT_RUNS
+            coarse = not raw and self._finest_step_g >= self._coarse_g
+            known = self._runs >= LEARNT_RUNS and not coarse
             limit = LONG_RUN * self._usual_run if known else NEVER_REPEATED
-            if self._same >= limit and (known or at_s - self._same_since_s >= 1.0):
+            still_s = COARSE_STILL_S if coarse else 1.0
+            if self._same >= limit and (known or at_s - self._same_since_s >= still_s):
                 self._fail(at_s, "stuck-code")
             return
-        if self._last_code is not None and abs(gross_g - self._last_g) < self._small_step_g:
-            self._runs += 1
-            self._usual_run += (self._same - self._usual_run) / min(self._runs, LEARNT_RUNS)
+        step_g = abs(gross_g - self._last_g)
+        if self._last_code is not None:
+            self._finest_step_g = min(self._finest_step_g, step_g)
+            if step_g < self._small_step_g:
+                self._runs += 1
+                self._usual_run += (self._same - self._usual_run) / min(self._runs, LEARNT_RUNS)
         self._last_code, self._last_g = code, gross_g
         self._same, self._same_since_s = 1, at_s
 

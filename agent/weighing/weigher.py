@@ -236,9 +236,8 @@ class Weigher:
             return
         self._told.discard(told.Overload)
         waited_s = at_s - self._moved_since_s
-        found = self._settling.look(
-            self._samples[-self._settling.longest:], at_s, floor_g=self.zero.floor_g, load_g=self._level_g,
-            waited_s=waited_s)
+        trusted = [] if self._guard.hurried else self._samples[-self._settling.longest:]
+        found = self._settling.look(trusted, at_s, floor_g=self.zero.floor_g, load_g=self._level_g, waited_s=waited_s)
         if found is None:
             self._predict(at_s, events)
             if waited_s >= MOTION_S:
