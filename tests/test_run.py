@@ -126,7 +126,7 @@ path = "{root}/paper-{proof}"
 @pytest.mark.parametrize(("content", "says"), [
     ("[station]\nid='x'\n", "station.site: this key is needed"),
     ("not toml at all", "can't be read as TOML"),
-    ("bench='/nowhere'\n[station]\nid='x'\nsite='y'\n[broker]\nurl='mqtt://localhost'\n[scale]\ndriver='bench'\n",
+    ("bench='/nowhere'\ndirectory='DIR'\n[station]\nid='x'\nsite='y'\n[broker]\nurl='mqtt://localhost'\n[scale]\ndriver='bench'\n",
      "no bench runs in /nowhere"),
     ("directory='DIR'\n[station]\nid='x'\nsite='y'\n[broker]\nurl='mqtt://localhost'\n[scale]\ndriver='trace'\npath='x'\n",
      "the scale was never calibrated"),
