@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from agent.station.values import Dimensions, Length, unmeasured
+from agent.station.values import Dimensions, Length, Refused, unmeasured
 from agent.vision import dimensions
 from agent.vision.background import Background
 from agent.vision.standing import Standing
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PICTURES = 3
 # A hand that is still in the way is gone in the next pictures, or the box can't be measured.
 TRIES = 2
-PASSING = ("bad-frame", "foreign", "unsteady")
+PASSING = ("bad-frame", "hand-in-view", "partial", "two-objects", "unsteady")
 
 
 # Pictures are measured at this width at the most; codes are read at the camera's own.
@@ -100,7 +100,7 @@ class Sizing:
                     self._pictures = []
                 return _of(found)
             if self._tries >= TRIES or found.code.rpartition(".")[2] not in PASSING:
-                return unmeasured(found.code)
+                return _without_height(found)
             self._answer, self._pictures = None, []
         self._pictures.append(picture)
         if len(self._pictures) == PICTURES:
@@ -149,6 +149,15 @@ def reduced(calibration: CameraCalibration, share: float) -> CameraCalibration:
 
 
 def _of(found: dimensions.Dimensions) -> Dimensions:
-    sides = [Length(value_mm=side.value_mm, u95_mm=side.u95_mm, quality=side.quality)
-             for side in (found.length, found.width, found.height)]
-    return Dimensions(length=sides[0], width=sides[1], height=sides[2])
+    return Dimensions(length=_edge(found.length), width=_edge(found.width), height=_edge(found.height))
+
+
+def _without_height(found: dimensions.Refused) -> Dimensions:
+    """A refused measurement; a camera straight above still tells length and width."""
+    if found.length is None or found.width is None:
+        return unmeasured(found.code)
+    return Dimensions(length=_edge(found.length), width=_edge(found.width), height=Refused(refused=found.code))
+
+
+def _edge(side: dimensions.Extent) -> Length:
+    return Length(value_mm=side.value_mm, u95_mm=side.u95_mm, quality=side.quality)

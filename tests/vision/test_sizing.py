@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agent.bench.camera import LENS
-from agent.station.values import Refused, unmeasured
+from agent.station.values import Length, Refused, unmeasured
+from agent.vision import dimensions
 from agent.vision.sizing import Sizing
+from agent.vision.together import Joint, Together
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +29,55 @@ def answer(sizing: Sizing, shape: tuple[int, int]) -> Dimensions:
         if found is not None:
             return found
     raise AssertionError("no answer in time")
+
+
+class Told(Joint):
+    """A measurement whose answer is known."""
+
+    def __init__(self, answer: dimensions.Dimensions | dimensions.Refused) -> None:
+        super().__init__(1, 1)
+        self._told = answer
+
+    @property
+    def found(self) -> dimensions.Dimensions | dimensions.Refused:
+        return self._told
+
+
+class Telling(Together):
+    """Measures nothing: gives these answers, one after the other."""
+
+    def __init__(self, *answers: dimensions.Dimensions | dimensions.Refused) -> None:
+        super().__init__()
+        self._left = list(answers)
+
+    def begin(self, visit: int, camera: str, look: dimensions.Look) -> Joint:
+        return Told(self._left.pop(0))
+
+
+BARE = np.zeros((LENS.height_px, LENS.width_px, 3), np.uint8)
+SIDE = dimensions.Extent(200.0, 2.0, "good")
+BOX = dimensions.Dimensions(SIDE, SIDE, SIDE, (0, 0, 0, 200, 200, 200))
+
+
+def sized(folder: Path, *answers: dimensions.Dimensions | dimensions.Refused) -> Dimensions:
+    """What a visit's box is said to measure when its pictures give these answers."""
+    sizing = Sizing(LENS.calibration(), folder / "empty.png", Telling(*answers))
+    sizing.see_empty(BARE, BARE)
+    return answer(sizing, BARE.shape[:2])
+
+
+def test_a_hand_in_the_first_pictures_is_no_reason_to_leave_a_box_unmeasured(tmp_path: Path) -> None:
+    for code in ("dimensions.hand-in-view", "dimensions.partial", "dimensions.unsteady"):
+        assert isinstance(sized(tmp_path / "once" / code, dimensions.refused(code), BOX).length, Length)
+        assert sized(tmp_path / "twice" / code, *[dimensions.refused(code)] * 2) == unmeasured(code)
+
+
+def test_a_camera_straight_above_tells_length_and_width_without_a_height(tmp_path: Path) -> None:
+    code = "dimensions.height-not-observable"
+    found = sized(tmp_path, dimensions.Refused(code, "", length=SIDE, width=SIDE))
+    assert isinstance(found.length, Length)
+    assert isinstance(found.width, Length)
+    assert found.height == Refused(refused=code)
 
 
 def test_a_camera_in_another_mode_than_calibrated_is_refused(tmp_path: Path) -> None:
