@@ -39,7 +39,7 @@ def render(file: Path, media_name: str | None, out: Path, parcel: int, as_json: 
 
     FILE is the payload of `job/assign`, or a list of such jobs: then each gets a folder of its own. A job that has no
     papers is rendered with a slip and a label. Weights come from the items, since nothing was weighed; the proof marks
-    are not those of a real print. Exit status 1: a paper was refused, and the station would refuse it in the same words.
+    are not those of a real print. Exit status 1: a paper was refused, as the station would refuse it.
     """
     jobs = _jobs(file)
     try:
