@@ -23,6 +23,7 @@ from agent.station.events import (
     LabelArrived,
     MessageIgnored,
     MessageRefused,
+    RestDecided,
 )
 from agent.station.facts import FACTS, JobChanged
 from tests.builders import job_payload
@@ -129,12 +130,15 @@ class TestOtherMessages:
         label = {"parcel": "J-1/1", "rev": 1, "papers": papers}
         assert isinstance(read(label, "pack/v1/st/st-1/job/label"), LabelArrived)
         assert isinstance(read({"parcel": "J-1/1", "verdict": "release"}, "pack/v1/st/st-1/job/decision"), DecisionMade)
+        assert isinstance(read({"job": "J-1", "rest": "backorder"}, "pack/v1/st/st-1/job/decision"), RestDecided)
         assert isinstance(read({"ids": ["7d0f:1"]}, "pack/v1/st/st-1/rcpt"), FactsReceipted)
 
     @pytest.mark.parametrize(("topic", "payload", "code"), [
         ("pack/v1/st/st-1/job/cancel", {"job": "J-1", "rev": 1, "site": "ber1"}, "job.not-ours"),
         ("pack/v1/st/st-1/job/decision", {"parcel": "J-1", "verdict": "release"}, "field.range"),
         ("pack/v1/st/st-1/job/decision", {"parcel": "J-1/1", "verdict": "burn"}, "field.range"),
+        ("pack/v1/st/st-1/job/decision", {"job": "J-1", "rest": "burn"}, "field.range"),
+        ("pack/v1/st/st-1/job/decision", {"job": "J-1", "verdict": "release"}, "field.missing"),
         ("pack/v1/st/st-1/rcpt", {"ids": []}, "field.range"),
         ("pack/v1/st/st-1/rcpt", {"ids": ["7d0f:1"] * 101}, "field.range"),
         ("pack/v1/st/st-1/rcpt", {"ids": ["'; DROP TABLE outbox"]}, "field.range"),

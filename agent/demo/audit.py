@@ -69,7 +69,7 @@ def audit(demo: Demo) -> Audit:
     facts = _facts(demo.root / "oms.db")
     _jobs(demo, report, found)
     _parcels(demo, facts, found)
-    _stock(demo, report, found)
+    _stock(demo, report, facts, found)
     _paper(demo, journal, facts, found)
     found.copies = report["copies"]
     found.doubled += [f"{key}: told twice with different content" for key in report["conflicts"]]
@@ -122,13 +122,14 @@ def _size(demo: Demo, parcel: dict[str, Any], found: Audit) -> None:
         found.wrong.append(f"{parcel['parcel']} was told {off_mm:.0f} mm off its box's size")
 
 
-def _stock(demo: Demo, report: dict[str, Any], found: Audit) -> None:
-    """What left the shelf is what the packed jobs hold."""
+def _stock(demo: Demo, report: dict[str, Any], facts: list[tuple[str, dict[str, Any]]], found: Audit) -> None:
+    """What left the shelf is what the packed jobs hold, without what was told as short."""
     ordered: Counter[str] = Counter()
     for job, body in demo.jobs.items():
         if report["jobs"].get(job, {}).get("state") == "packed":
             for item in body["items"]:
                 ordered[item["sku"]] += item["qty"]
+    ordered.subtract({piece["sku"]: piece["qty"] for kind, data in facts if kind == "short" for piece in data["rest"]})
     for sku in ordered.keys() | report["stock"].keys():
         moved = report["stock"].get(sku, 0)
         if moved < ordered[sku]:

@@ -141,6 +141,10 @@ class ReferenceOms:
         """Release, repack or cancel a held parcel."""
         self._send(station, "job/decision", {"parcel": parcel, "verdict": verdict})
 
+    def decide_rest(self, station: str, job: str, rest: str) -> None:
+        """Keep the rest of a short job for later, or cancel or back-order it."""
+        self._send(station, "job/decision", {"job": job, "rest": rest})
+
     def label(self, station: str, parcel: str, rev: int, papers: list[Json]) -> None:
         """Send the papers of one parcel."""
         self._send(station, "job/label", {"parcel": parcel, "rev": rev, "papers": papers})
