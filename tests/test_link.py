@@ -193,6 +193,19 @@ def test_what_the_broker_would_not_take_is_answered_without_costing_the_connecti
     assert here.link.up
 
 
+def test_telemetry_leaves_the_count_of_what_is_under_way_as_it_was(mosquitto: DemoBroker) -> None:
+    """Its QoS is 0, so no acknowledgement comes; counted as one, the window would grow with every minute."""
+    here = Station(mosquitto.url, "st-tel")
+    here.wait("up")
+    for _ in range(50):
+        here.link.say("pack/v1/st/st-tel/tel", b"{}", qos=0)
+    here.link.say("pack/v1/st/st-tel/evt/last", b"{}")
+    while here.link.in_flight > 0:
+        here.wait("room")
+    assert here.link.in_flight == 0
+    here.link.stop(1.0)
+
+
 def test_a_killed_broker_is_told_as_down_and_found_again_when_it_is_back(own_mosquitto: DemoBroker) -> None:
     here = Station(own_mosquitto.url, "st-kill")
     generation = here.wait("up")[1]

@@ -153,8 +153,7 @@ def diff(way: Way, layer: Path) -> None:
     with Desk(way) as desk:
         desk.listen(topics.config(str(new.get("scope"))))
         found = next((payload for _, payload, _ in desk.heard(time.monotonic() + 1.0)), b"")
-    old = _unsigned(found) if found else {}
-    before, after = dict(_leaves(old)), dict(_leaves(new))
+    before, after = dict(_leaves(_unsigned(found))) if found else {}, dict(_leaves(new))
     changed = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
     for key in changed:
         click.echo(f"{key}: {before.get(key, 'not said')} -> {after.get(key, 'not said')}")

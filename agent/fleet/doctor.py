@@ -6,17 +6,21 @@ Every check takes the machine's root folder, so that tests can lay out a machine
 from __future__ import annotations
 
 import ctypes
+import datetime as dt
 import grp
 import os
 import shutil
 from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+from agent.fleet.identity import IdentityError
+from agent.fleet.renewal import ASKS_AFTER, validity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
 
     from firmware_config.settings import Settings
 
@@ -39,6 +43,7 @@ def examine(root: Path, settings: Settings | None) -> Iterator[Finding]:
     """Yield the findings for the machine at `root`, in the order in which a technician would mend them."""
     checks: Iterable[Callable[[], Iterable[Finding]]] = (
         partial(power, root), partial(card, root), partial(disk, root, settings), partial(clock, root),
+        partial(certificate, root, settings),
         partial(groups, root), partial(device_nodes, root, settings), partial(thermometer, root, settings),
         partial(ipp_usb, root), partial(pins, root),
         libraries, distributions, partial(fonts, root),
@@ -116,6 +121,33 @@ def clock(root: Path) -> Iterator[Finding]:
         yield Finding("clock.unsynchronised", "warn",
                       "no time server holds the clock; certificates may look not yet valid.",
                       "timedatectl set-ntp true, or name the site's server in /etc/systemd/timesyncd.conf.")
+
+
+def certificate(root: Path, settings: Settings | None) -> Iterator[Finding]:
+    """Yield for how long the station's certificate holds, where this user may read it; the last to end counts."""
+    if settings is None or not settings.broker.cert_file:
+        return
+    ends = []
+    for path in (settings.renewed_cert_file, Path(settings.broker.cert_file), Path("/etc/packbench/tls/station.pem")):
+        try:
+            ends.append(validity((root / str(path).lstrip("/")).read_bytes()))
+        except OSError:  # root's alone; the agent says it in cfg/reported
+            continue
+        except IdentityError:
+            yield Finding("certificate.unreadable", "bad", f"{path} is no certificate.",
+                          "packbench provision install STATION.pem ca.pem")
+    if not ends:
+        return
+    first, last = max(ends, key=lambda one: one[1])
+    now = dt.datetime.now(dt.UTC)
+    mend = f"At the admin's desk: packbench provision renew {settings.station.id} --broker ..."
+    if now > last:
+        yield Finding("certificate.expired", "bad", f"the station's certificate ended on {last:%Y-%m-%d}.",
+                      "Look at the clock first. Then invite the station anew: packbench provision invite.")
+    elif now > first + ASKS_AFTER * (last - first):
+        yield Finding("certificate.ends", "warn", f"the station's certificate ends on {last:%Y-%m-%d}.", mend)
+    else:
+        yield Finding("certificate.holds", "ok", f"the station's certificate holds until {last:%Y-%m-%d}.")
 
 
 def groups(root: Path) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from agent.fleet.layers import fingerprint
 from agent.fleet.renewal import OwnCertificate
-from agent.fleet.trial import Fault, Phase, Refused, Standing, revisions, wanted
+from agent.fleet.trial import Fault, Phase, Refused, Standing, revisions, running, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,13 +54,13 @@ def reported(standing: Standing, order: tuple[str, ...], *, keys: Iterable[str],
 def explained(standing: Standing, order: tuple[str, ...], key: str) -> list[dict[str, object]]:
     """Return what the layers that run say about a dotted key, one row for each that does; the last one wins."""
     rows: list[dict[str, object]] = []
-    scopes = [scope for scope in order if scope in standing.have]
-    for scope, patch in zip(scopes, standing.good, strict=True):
+    revs = standing.trial.revisions if standing.trial is not None else standing.have
+    for scope, patch in zip([scope for scope in order if scope in revs], running(standing), strict=True):
         value: object = patch
         for name in key.split("."):
             if not isinstance(value, dict) or name not in value:
                 break
             value = value[name]
         else:
-            rows.append({"layer": scope, "rev": standing.have[scope], "value": value})
+            rows.append({"layer": scope, "rev": revs[scope], "value": value})
     return rows

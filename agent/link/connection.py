@@ -221,8 +221,7 @@ class Connection:
     def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False, event: bool = False) -> int:
         """Queue a message and return its id. Sizes were checked before."""
         properties = self._content_type if event and self.version == mqtt.MQTTv5 else None
-        if qos:
-            self.published += 1
+        self.published += 1  # paho says on_publish for QoS 0, too: once it is written
         return self._client.publish(topic, payload, qos=qos, retain=retain, properties=properties).mid
 
     def line_up(self, topic: str, payload: bytes) -> None:

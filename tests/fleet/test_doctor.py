@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.fleet import doctor
+from agent.fleet import doctor, identity
 from firmware_config.settings import parse
 
 if TYPE_CHECKING:
@@ -58,6 +59,20 @@ def test_a_database_on_a_disk_that_forgets_is_bad(tmp_path: Path) -> None:
     lay(tmp_path, "var/lib/packbench/packbench.db")
     lay(tmp_path, "proc/self/mounts", f"/dev/mmcblk0p2 / ext4 rw 0 0\noverlay {tmp_path} overlay rw 0 0\n")
     assert found(tmp_path)["disk.forgets"] == "bad"
+
+
+@pytest.mark.parametrize(("began_days", "code"), [
+    (10, "certificate.holds"), (300, "certificate.ends"), (500, "certificate.expired"),
+])
+def test_a_certificate_that_ends_soon_is_named(tmp_path: Path, began_days: int, code: str) -> None:
+    now = dt.datetime.now(dt.UTC)
+    key, authority = identity.authority(now)
+    _, asked = identity.request("st-1")
+    pem = identity.issue(asked, key, authority, now - dt.timedelta(days=began_days), name="st-1")
+    lay(tmp_path, "etc/packbench/tls/station.pem", pem.decode())
+    settings = parse({"station": {"id": "st-1", "site": "ams1"},
+                      "broker": {"url": "mqtts://b", "cert_file": "/run/credentials/tls_station.pem"}}, "test")
+    assert [each.code for each in doctor.certificate(tmp_path, settings)] == [code]
 
 
 def test_two_distributions_of_one_module_are_bad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
