@@ -1,8 +1,7 @@
-"""`packbench calibrate camera`: print the board, then lens and pose from pictures; one record, written once."""
+"""`packbench calibrate camera`: print the board, then lens and pose at the camera or from pictures; one record."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import sys
@@ -21,24 +20,36 @@ if TYPE_CHECKING:
     Picture = NDArray[np.uint8]
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
-SHADES = " .:+#"
 
 
 @click.command()
 @click.option("--print-board", "sheet", type=click.Path(path_type=Path, dir_okay=False), metavar="PDF",
               help="Write the board to print (A3, true size) and stop.")
 @click.option("--images", "folder", type=click.Path(path_type=Path), metavar="DIR",
-              help="Pictures of the board; `flat` in a name: it lies on the platform; `empty` or `bg`: no board.")
+              help="Not at the camera, but from pictures; `flat` in a name: the board lies on the platform; `empty` or "
+                   "`bg`: no board.")
 @click.option("--square-mm", type=click.FloatRange(5, 200), help="One printed square, measured over several.")
 @click.option("--thickness-mm", type=click.FloatRange(0, 50), help="How thick board and backing are.")
 @click.option("--squares", nargs=2, type=click.IntRange(3, 30), default=(8, 5), show_default=True)
 @click.option("--dictionary", default="DICT_4X4_100", show_default=True, help="The board's markers.")
 @click.option("--record", "target", type=click.Path(path_type=Path), metavar="DIR",
-              help="Where the record goes; without it nothing is written.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+              help="With --images: where the record goes; without it nothing is written.")
+@click.option("--config", type=click.Path(path_type=Path), help="The station's file; /etc/packbench/station.toml.")
+@click.option("--socket", type=click.Path(path_type=Path), help="The daemon to borrow the camera from.")
+@click.option("--camera", "name", default="", help="Which one, where the station has several: camera[1].")
+@click.option("--carton", nargs=3, type=click.FloatRange(50, 900), metavar="L W H",
+              help="A reference carton, mm over its edges: checks the calibration and tells how round edges are.")
+@click.option("--technician", default="", help="Who does it; goes on the record.")
+@click.option("--yes", is_flag=True, help="Give the last yes beforehand.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON; the default at a camera without a terminal.")
 def camera(sheet: Path | None, folder: Path | None, square_mm: float | None, thickness_mm: float | None,
-           squares: tuple[int, int], dictionary: str, target: Path | None, as_json: bool) -> None:
-    """Lens, pose and background of a camera."""
+           squares: tuple[int, int], dictionary: str, target: Path | None, **live: Any) -> None:  # noqa: ANN401 (click)
+    """Lens, pose and background of a camera.
+
+    A running station lends its camera. The board is seen to come and to be held still, nobody presses a key; a map
+    shows where it is still missing. Nothing changes until the last yes. Exit status 1 when it was refused or not
+    accepted, 2 for bad input.
+    """
     from calibration.board import Board, write_pdf
 
     board = Board(*squares, square_mm or 50.0, 0.76 * (square_mm or 50.0), dictionary)
@@ -52,15 +63,19 @@ def camera(sheet: Path | None, folder: Path | None, square_mm: float | None, thi
             stop("calibration.no-pdf", f"{sheet} cannot be written: {error.strerror}.", "Name another file.")
         click.echo(f"{sheet}: print at 100 % on A3, glue it flat, measure a square over the whole board.")
         return
-    if folder is None:
-        stop("calibration.no-pictures", "there are no pictures.", "Give --images DIR, or --print-board FILE first.")
     if square_mm is None or thickness_mm is None:
         square_mm, thickness_mm = _asked(square_mm, thickness_mm)
     board = Board(*squares, square_mm, 0.76 * square_mm, dictionary, thickness_mm)
+    if folder is None:
+        _live(board, **live)
+        return
+    as_json = bool(live["as_json"])
     found, empty = _calibrated(board, folder, quiet=as_json)
-    written = _write(found, board, empty, target) if target is not None else None
+    written = _written(found, board, empty, target) if target is not None else None
     if as_json:
-        click.echo(json.dumps(_row(found) | {"record": str(written) if written else None}, indent=1))
+        from calibration.camera_record import as_row
+
+        click.echo(json.dumps(as_row(found) | {"record": str(written) if written else None}, indent=1))
     else:
         _say(found, written)
 
@@ -133,51 +148,45 @@ def _named(path: Path, words: tuple[str, ...]) -> bool:
     return any(part.startswith(words) for part in re.split(r"[^a-z0-9]+", path.stem.lower()))
 
 
-def _row(found: Calibrated) -> dict[str, Any]:
-    import msgspec
+def _live(board: Board, *, config: Path | None, name: str, socket: Path | None,
+          carton: tuple[float, float, float] | None, technician: str, yes: bool, as_json: bool) -> None:
+    from agent.devices import DeviceError
+    from calibration.camera_live import calibrate_live
+    from calibration.camera_source import camera_of
 
-    return {"calibration": msgspec.to_builtins(found.calibration), "height_mm": round(found.height_mm, 1),
-            "elevation_deg": round(found.elevation_deg, 1), "views_px": found.view_px, "left_out": found.left_out,
-            "coverage": found.coverage.tolist()}
+    try:
+        source = camera_of(config, name, socket)
+    except DeviceError as error:
+        stop(error.code, error.detail, error.hint)
+    try:
+        calibrate_live(source, board, carton, technician, yes=yes, as_json=as_json)
+    except KeyboardInterrupt:
+        stop("calibration.aborted", "stopped by Ctrl-C.", "The old calibration is still in force.", 1)
+    except DeviceError as error:
+        stop(error.code, error.detail, error.hint, 1)
 
 
 def _say(found: Calibrated, written: Path | None) -> None:
     """The result for a person: figures, what was left out, and where corners were seen."""
-    click.echo(f"rms {found.calibration.rms_px:.3f} px over {len(found.view_px)} pictures; camera "
-               f"{found.height_mm:.0f} mm above the platform, looking down by {found.elevation_deg:.1f} degrees")
+    from calibration.camera_live import figures, map_of
+
+    click.echo(figures(found))
     for name, why in found.left_out.items():
         click.echo(f"left out {name}: {why}")
     click.echo("corners seen over the picture (blank: none):")
-    most = max(1, int(found.coverage.max()))
-    for row in found.coverage:
-        click.echo("  |" + "".join(SHADES[min(4, int(-(-4 * count // most)))] * 4 for count in row) + "|")
+    click.echo("\n".join(map_of(found.coverage.tolist())))
     click.echo(f"record: {written}" if written else "nothing written; give --record DIR to keep it")
 
 
-def _write(found: Calibrated, board: Board, empty: list[Picture], target: Path) -> Path:
-    """Write record, picture of the misses and empty platform under the name of the record's hash, once."""
-    from dataclasses import asdict
-
-    import cv2
+def _written(found: Calibrated, board: Board, empty: list[Picture], target: Path) -> Path:
+    """The path of the record, written once. Raises SystemExit."""
     import numpy as np
 
-    from calibration.camera import residual_picture
+    from agent.devices import DeviceError
+    from calibration.camera_record import write
 
-    record = json.dumps(_row(found) | {"board": asdict(board), "empty_pictures": len(empty)}, indent=1).encode()
-    name = f"camera-{hashlib.sha256(record).hexdigest()[:16]}"
-    pictures = {f"{name}.residuals.png": residual_picture(found)}
-    if empty:
-        mean = np.mean([picture.astype(np.float32) for picture in empty], axis=0)
-        pictures[f"{name}.empty.png"] = np.asarray(np.round(mean), np.uint8)
+    mean = np.asarray(np.round(np.mean(empty, axis=0, dtype=np.float32)), np.uint8) if empty else None
     try:
-        target.mkdir(parents=True, exist_ok=True)
-        for file, picture in pictures.items():
-            (target / file).write_bytes(cv2.imencode(".png", picture)[1].tobytes())
-        path = target / f"{name}.json"
-        if not path.exists():
-            with path.open("xb") as file_object:
-                file_object.write(record)
-            path.chmod(0o444)
-    except OSError as error:
-        stop("calibration.not-written", f"{target}: {error.strerror}.", "Nothing is changed; name another folder.", 1)
-    return path
+        return write(found, board, mean, target, empty_pictures=len(empty))
+    except DeviceError as error:
+        stop(error.code, error.detail, error.hint, 1)

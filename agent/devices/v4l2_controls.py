@@ -32,7 +32,7 @@ VALUES = {
     "focus_absolute": _CAMERA + 10,
 }
 """What a lens calibration and a background hold for."""
-_SWITCHES = ((_CAMERA + 1, 1), (_CAMERA + 3, 0), (_USER + 18, 0), (_USER + 12, 0), (_CAMERA + 12, 0))
+SWITCHES = ((_CAMERA + 1, 1), (_CAMERA + 3, 0), (_USER + 18, 0), (_USER + 12, 0), (_CAMERA + 12, 0))
 """Exposure by hand (1: V4L2_EXPOSURE_MANUAL) at an even frame rate; gain, white balance and focus not automatic."""
 _ABSENT = {errno.EINVAL, errno.ENOTTY}
 
@@ -54,7 +54,7 @@ def put_back(path: str, locked: Mapping[str, float], ioctl: Ioctl = fcntl.ioctl)
     if unknown:
         raise _not_locked(path, f"it has no {', '.join(unknown)}")
     with _opened(path) as node:
-        for number, off in _SWITCHES:
+        for number, off in SWITCHES:
             try:
                 ioctl(node, S_CTRL, bytearray(CONTROL.pack(number, off)))
             except OSError as error:

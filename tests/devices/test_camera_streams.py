@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import threading
 from itertools import count
@@ -13,8 +14,11 @@ import pytest
 
 from agent.devices import DeviceError, Frame
 from agent.devices.newest import FROZEN_FRAMES, Newest
-from agent.devices.rpicam import RpicamStill, RpicamVideo
+from agent.devices.rpicam import RpicamStill, RpicamVideo, lock_options
+from agent.devices.rpicam import lock as lock_rpicam
 from agent.devices.v4l2 import V4l2Camera
+from agent.devices.v4l2_controls import CONTROL, S_CTRL, SWITCHES, VALUES, put_back
+from agent.devices.v4l2_controls import lock as lock_controls
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -197,3 +201,72 @@ def test_a_camera_that_repeats_itself_is_frozen_until_it_moves() -> None:
     with pytest.raises(DeviceError) as mute:
         newest.after_now(0.0)
     assert mute.value.code == "camera.mute"
+
+
+class Knobs:
+    """A camera's controls behind ioctl: number to value; a number that is not there is refused as the kernel does."""
+
+    def __init__(self, *absent: int, stuck: int = 0) -> None:
+        self.values = dict.fromkeys((*VALUES.values(), *(switch for switch, _ in SWITCHES)), 100)
+        self._stuck = stuck
+        for number in absent:
+            del self.values[number]
+
+    def __call__(self, node: int, request: int, asked: bytearray) -> int:
+        number, value = CONTROL.unpack(asked)
+        if number not in self.values:
+            raise OSError(errno.EINVAL, "Invalid argument")
+        if request == S_CTRL and number != self._stuck:
+            self.values[number] = value
+        asked[:] = CONTROL.pack(number, self.values[number])
+        return 0
+
+
+def test_what_a_usb_camera_moves_by_itself_is_locked_where_it_is_and_set_again(tmp_path: Path) -> None:
+    path = str(tmp_path / "video0")
+    (tmp_path / "video0").touch()
+    knobs = Knobs(VALUES["focus_absolute"])
+    knobs.values[VALUES["exposure_absolute"]] = 157
+    locked = lock_controls(path, knobs)
+    assert locked == {"exposure_absolute": 157.0, "gain": 100.0, "white_balance_temperature": 100.0}
+    assert [knobs.values[number] for number, _ in SWITCHES] == [off for _, off in SWITCHES]
+    unplugged = Knobs(VALUES["focus_absolute"])
+    put_back(path, locked, unplugged)
+    assert unplugged.values == knobs.values
+
+
+@pytest.mark.parametrize(("knobs", "locked"), [
+    (Knobs(VALUES["gain"]), {"gain": 4.0}),
+    (Knobs(stuck=VALUES["gain"]), {"gain": 4.0}),
+    (Knobs(), {"LensPosition": 1.0}),
+])
+def test_another_camera_than_the_calibrated_one_is_told(tmp_path: Path, knobs: Knobs, locked: dict[str, float]) -> None:
+    (tmp_path / "video0").touch()
+    with pytest.raises(DeviceError) as told:
+        put_back(str(tmp_path / "video0"), locked, knobs)
+    assert told.value.code == "camera.not-locked"
+    with pytest.raises(DeviceError) as gone:
+        put_back(str(tmp_path / "video1"), {}, knobs)
+    assert gone.value.code == "camera.missing"
+
+
+def rest(tmp_path: Path, told: str) -> dict[str, float]:
+    """Where a Pi camera says that it came to rest."""
+    script = tmp_path / "still.py"
+    script.write_text(f"import sys\nassert '--metadata' in sys.argv\nprint({told!r})")
+    return lock_rpicam((sys.executable, str(script)))
+
+
+def test_a_pi_camera_tells_where_it_came_to_rest_and_is_kept_there(tmp_path: Path) -> None:
+    told = '{"ExposureTime": 9994, "AnalogueGain": 1.5, "ColourGains": [1.8, 1.5], "LensPosition": 1.25, "x": 1}'
+    assert lock_options(rest(tmp_path, told)) == [
+        "--shutter", "9994", "--gain", "1.5", "--autofocus-mode", "manual", "--lens-position", "1.25",
+        "--awbgains", "1.8,1.5",
+    ]
+
+
+@pytest.mark.parametrize("told", ['{"ColourGains": 3}', "no JSON", "[" * 5000])
+def test_a_pi_camera_that_does_not_tell_is_not_locked(tmp_path: Path, told: str) -> None:
+    with pytest.raises(DeviceError) as error:
+        rest(tmp_path, told)
+    assert error.value.code == "camera.not-locked"
