@@ -97,6 +97,7 @@ def scale(words: tuple[str, ...], mass_file: Path | None, **rest: object) -> Non
         records = folder.records()
         _refuse_other_cell(records, options)
         old = None if options.new_cell else folder.current
+        _refuse_copied(folder, old)
         session = Session(_plan(masses, options, old))
         recorded = _recorded(options.replay) if options.replay is not None else None
     except DeviceError as error:
@@ -126,6 +127,12 @@ def _refuse_other_cell(records: list[ScaleRecord], options: Options) -> None:
         raise DeviceError("calibration.other-cell",
                           f"the last record is of cell {records[-1].cell}, not {options.cell}.",
                           "Check the number, or give --new-cell when it was exchanged.")
+
+
+def _refuse_copied(folder: Folder, old: ScaleCalibration | None) -> None:
+    if old is not None and old.record and old.record not in folder.hashes:
+        raise DeviceError("calibration.other-cell", "scale.json comes from no record in its folder: it was copied.",
+                          "Give --new-cell to calibrate without it.")
 
 
 def _plan(masses: list[Reference], options: Options, old: ScaleCalibration | None) -> Plan:
@@ -181,7 +188,7 @@ def _converse(session: Session, options: Options, conversions: Iterable[tuple[fl
             return
         if options.live and at_s - shown_s > 0.25:
             shown_s = at_s
-            click.echo(f"\r{session.live_g:12.0f} g ", nl=False)
+            click.echo(f"\r{round(session.live_g) + 0:12} g ", nl=False)
     for said in session.end(at_s):
         _say(said, session, options)
 

@@ -87,10 +87,15 @@ class Folder:
         return found
 
     @property
+    def hashes(self) -> list[str]:
+        """SHA-256 of each record, oldest first."""
+        return [hashlib.sha256(path.read_bytes()).hexdigest()
+                for path in sorted(self._path.glob("scale-[0-9][0-9][0-9][0-9].json"))]
+
+    @property
     def last_hash(self) -> str:
         """SHA-256 of the newest record; empty before the first."""
-        paths = sorted(self._path.glob("scale-[0-9][0-9][0-9][0-9].json"))
-        return hashlib.sha256(paths[-1].read_bytes()).hexdigest() if paths else ""
+        return next(reversed(self.hashes), "")
 
     def install(self, record: ScaleRecord, conversions: bytes) -> ScaleCalibration:
         """Write conversions, certificate and record, then put the calibration in force, in this order; return it.

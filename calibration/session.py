@@ -174,9 +174,11 @@ class Session:
             self._span = counts / step.load_g if low <= counts <= high else self._span
         if not self._is(counts, step.load_g):
             return self._wrong(at_s, counts, step)
-        self._taken[self._index] = counts
+        first, self._taken[self._index] = not self._taken, counts
         self._loaded_index = self._index
-        return [Said(at_s, "done", step.kind, step.text, step.load_g, counts), *self._next(at_s)]
+        share = self._span / abs(self.plan.counts_per_gram)
+        note = f": the cell gives {2.0 * share:.1f} mV/V, if all of it is on" if first and not self.plan.known else ""
+        return [Said(at_s, "done", step.kind, step.text + note, step.load_g, counts), *self._next(at_s)]
 
     def _is(self, counts: float, load_g: float) -> bool:
         """Tell whether these counts are the load that was asked for."""
@@ -188,6 +190,8 @@ class Session:
             return []
         self._warned_g = gross_g
         text = f"expected {step.load_g / 1000:g} kg, this looks like {gross_g / 1000:.2f} kg"
+        if not self.plan.known and not self._of("point") and step.kind == "point":
+            text += "; is it right? Then the exercise was done with another mass: begin again"
         return [Said(at_s, "wrong-load", "calibration.unknown-mass", text, gross_g, counts, step.parts)]
 
     def _emptied(self, at_s: float) -> list[Said]:

@@ -122,6 +122,9 @@ def test_the_largest_mass_may_swing_beyond_the_capacity() -> None:
 def test_a_cell_that_was_never_calibrated_may_give_much_less_than_its_data_sheet_says() -> None:
     session, _ = talked(ordinary(), plan(1.6 * RIG.counts_per_gram, known=False))
     assert session.result is not None
+    told = Session(plan(1.6 * RIG.counts_per_gram, known=False))
+    texts = [one.text for at_s, counts in ordinary()[:1000] for one in told.feed(at_s, counts)]
+    assert any("the cell gives 1.2 mV/V" in text for text in texts)
     assert session.result.verdict != "FAIL"
     assert 1.0 / session.result.line.a == pytest.approx(RIG.counts_per_gram, rel=3e-4)
 
@@ -250,6 +253,10 @@ def test_another_cell_a_large_change_and_a_bad_set_change_nothing(tmp_path: Path
     coarse = calibrate(tmp_path, recording, "--yes", "--mass", "20kg:M3")
     assert (coarse.exit_code, coarse.stderr.split(":")[0]) == (2, "calibration.coarse-mass")
     current = json.loads(before)
+    (tmp_path / "scale.json").unlink()
+    (tmp_path / "scale.json").write_text(json.dumps(current | {"record": "f" * 64}))
+    copied = calibrate(tmp_path, recording, "--yes")
+    assert (copied.exit_code, copied.stderr.split(":")[0]) == (2, "calibration.other-cell")
     (tmp_path / "scale.json").unlink()
     (tmp_path / "scale.json").write_text(json.dumps(current | {"counts_per_gram": current["counts_per_gram"] * 1.02}))
     large = calibrate(tmp_path, recording, "--yes")
