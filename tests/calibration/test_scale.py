@@ -120,9 +120,9 @@ def test_the_largest_mass_may_swing_beyond_the_capacity() -> None:
 
 
 def test_a_cell_that_was_never_calibrated_may_give_much_less_than_its_data_sheet_says() -> None:
-    session, _ = talked(ordinary(), plan(1.6 * RIG.counts_per_gram, known=False))
+    session, _ = talked(ordinary(), plan(RIG.counts_per_gram / 0.6, known=False))
     assert session.result is not None
-    told = Session(plan(1.6 * RIG.counts_per_gram, known=False))
+    told = Session(plan(RIG.counts_per_gram / 0.6, known=False))
     texts = [one.text for at_s, counts in ordinary()[:1000] for one in told.feed(at_s, counts)]
     assert any("the cell gives 1.2 mV/V" in text for text in texts)
     assert session.result.verdict != "FAIL"
