@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from PIL import Image
+
     from agent.devices.test_page import TestPage
     from agent.papers.from_job import PageOrder
     from agent.papers.page import PaperWarning
@@ -56,4 +58,20 @@ def rasters_of(
         return [raster.encode(picture(one.model, one.media, "test"), model=one.model, media=one.media)], ()
     paper = paper_of(order, media(one.media))
     verify(paper)
-    return [raster.encode(page.image, model=one.model, media=one.media) for page in paper.pages], paper.warnings
+    return [_encoded(page.image, one) for page in paper.pages], paper.warnings
+
+
+def _encoded(image: Image.Image, one: PrinterSettings) -> bytes:
+    """Return a page's raster, after reading it back: the printer gets the dots whose codes were read, and no others.
+
+    Raises PaperError `paper.raster-differs`.
+    """
+    from agent.devices import raster
+    from agent.papers.page import PaperError
+
+    job = raster.encode(image, model=one.model, media=one.media)
+    (page,) = raster.decode(job)
+    if page.picture().tobytes() != image.tobytes():
+        raise PaperError("paper.raster-differs", "The printer's bytes are not the page that was checked.",
+                         "Nothing was printed. Report this paper: its raster is a defect of packbench.")
+    return job

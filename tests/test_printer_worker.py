@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
+from msgspec.structs import replace
 
 from agent.clock import Clock
-from agent.devices import DeviceError, Printed, PrinterStatus, PrintProgress
+from agent.devices import DeviceError, Printed, PrinterStatus, PrintProgress, raster
 from agent.devices.ql_words import wrong_roll
 from agent.papers.from_job import PageOrder
 from agent.papers.page import PaperError, PaperWarning
+from agent.rasters import rasters_of
 from agent.station.events import (
     DeviceFailed,
     DeviceRecovered,
@@ -24,15 +26,18 @@ from agent.station.events import (
 from agent.station.facts import PrintChanged
 from agent.station.values import Print
 from agent.workers import PrinterWorker
-from tests.builders import Bench, a_job
+from tests.builders import Bench, a_job, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from PIL import Image
+
 E = TypeVar("E", bound=Event)
 PAGE = Print(no=7, mark="0000000007", role="slip", job="J-1", paper="slip", state="sending")
-ORDER = PageOrder(PAGE, a_job(), None, ())
+JOB = a_job()
+ORDER = PageOrder(PAGE, JOB, None, JOB.papers)
 
 
 @dataclass
@@ -134,3 +139,23 @@ def test_a_page_that_can_not_be_made_is_refused_and_the_next_one_prints(rig: Rig
     assert rig.worker.is_alive()
     rig.worker.print(ORDER)
     rig.hear(PageRefused)
+
+
+@pytest.mark.parametrize(("model", "media"), [("QL-820NWB", "62"), ("QL-820NWB", "62red"), ("QL-1110NWB", "103x164")])
+def test_a_raster_that_is_not_the_page_that_was_checked_is_not_printed(
+    monkeypatch: pytest.MonkeyPatch, model: str, media: str
+) -> None:
+    one = replace(settings().printer[0], model=model, media=media)
+    (job,), _ = rasters_of(one, lambda _: None, ORDER)
+    assert raster.decode(job)[0].header.width_mm in (62, 104)
+
+    honest = raster.encode
+
+    def careless(image: Image.Image, *, model: str, media: str) -> bytes:
+        other = image.copy()
+        other.paste(0, (4, 4, 5, 5))
+        return honest(other, model=model, media=media)
+
+    monkeypatch.setattr(raster, "encode", careless)
+    with pytest.raises(PaperError, match=r"paper\.raster-differs"):
+        rasters_of(one, lambda _: None, ORDER)
