@@ -48,9 +48,10 @@ FOREIGN = 0.014
 UNEXPLAINED, UNEXPLAINED_LOOSE = 0.09, 0.05
 STRAY = 0.7
 WEAKEST, WEAKEST_OF_MANY, CLEAR, FIRM = 0.40, 0.12, 0.50, 0.60
-HOLLOW, HOLLOWEST = 0.22, 0.35
+HOLLOW, HOLLOWEST = 0.30, 0.50
 LOWEST_MM = 20.0
-RIVAL, RIVAL_LARGER = 0.04, 0.11
+RIVAL, RIVAL_LARGER, RIVAL_LARGER_CALM = 0.04, 0.11, 0.07
+CALM = 0.015
 RIVAL_MM = 4.0
 U95_MM = 5.3
 RANGE_MM = 30.0
@@ -83,10 +84,13 @@ def objection(views: Sequence[Evidence], found: Sequence[Answer], u95_mm: Points
         return "dimensions.uncertain"
     if min(mark.weakest for mark in best.marks) < (WEAKEST if len(views) == 1 else WEAKEST_OF_MANY):
         return "dimensions.uncertain"
+    # the walls of a larger box go on outside a smaller one: where nothing does, it needs more to speak for it
+    calm = max(mark.unexplained for mark in best.marks) < CALM
+    larger = RIVAL if len(views) > 1 else RIVAL_LARGER_CALM if calm else RIVAL_LARGER
     for other in found[1:]:
         more = other.sides - best.sides
         # tape and print are edges inside a box: a larger box needs less to speak for it than a smaller one
-        margin = RIVAL_LARGER if len(views) == 1 and more.min() > -RIVAL_MM else RIVAL
+        margin = larger if more.min() > -RIVAL_MM else RIVAL
         if other.score > best.score - margin and np.abs(more).max() > RIVAL_MM:
             return "dimensions.ambiguous"
     if u95_mm[2] > U95_MM:

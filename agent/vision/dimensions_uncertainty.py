@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 # What stays unknown of a sample, alone and of a whole edge (pixels), and of the calibration.
 SAMPLE_PX, EDGE_PX = 0.32, 0.34
-CALIBRATION = (("turn", 2.3e-4, 3), ("move", 0.7, 3), ("focal", 7e-4, 1), ("centre", 0.5, 2))
+CALIBRATION = (("turn", 1.9e-4, 3), ("move", 0.55, 3), ("focal", 6e-4, 1), ("centre", 0.5, 2))
 # Boards differ in how round they fold: 1 to 3 mm, evenly spread.
 RADIUS_MM = 0.58
 # All edges at the foot lie in one shadow, which moves them together.
