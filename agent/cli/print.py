@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from agent.devices import Printer, PrinterStatus, PrintProgress
     from agent.devices.ql_printer import QlPrinter
     from agent.devices.ql_status import Status
+    from agent.devices.usblp import UsbNode
 
 FAILED, BAD_INPUT = 1, 2
 
@@ -50,12 +51,23 @@ def status(printer: str, model: str, config: Path, as_json: bool) -> None:
         from agent.cli.print_station import status_of_all
 
         sys.exit(status_of_all(config, as_json))
+    if printer == "usb:" and len(there := _on_usb()) > 1:
+        found = [(f"{one.node}, serial number {one.serial}", one) for one in there]
+        sys.exit(max(_say(f"usb:{one.node}", one.model, as_json, name, one.serial) for name, one in found))
+    sys.exit(_say(printer, model, as_json))
+
+
+def _say(address: str, model: str, as_json: bool, name: str = "", serial: str = "") -> int:
+    """Say how one printer is, with its name where there are several; return the exit code."""
     try:
-        said = opened(printer, model).status()
+        said = opened(address, model).status()
     except DeviceError as error:
         refuse(error, as_json)
-    click.echo(json.dumps(asdict(said)) if as_json else sentence(said))
-    sys.exit(FAILED if said.code else 0)
+    if as_json:
+        click.echo(json.dumps(asdict(said) | ({"serial": serial} if serial else {})))
+    else:
+        click.echo(f"{name}: {sentence(said)}" if name else sentence(said))
+    return FAILED if said.code else 0
 
 
 @group.command()
@@ -176,10 +188,16 @@ def opened(address: str, model: str) -> Printer:
             raise click.BadParameter(f"{address!r} is none of usb:, tcp:HOST, png:FOLDER.", param_hint="PRINTER")
 
 
-def _usb(node: str, model: str) -> QlPrinter:
-    from agent.devices.usblp import UsbPrinter, nodes
+def _on_usb() -> list[UsbNode]:
+    from agent.devices import usblp
 
-    there = [one.model for one in nodes() if node in ("", one.node)]
+    return usblp.nodes()
+
+
+def _usb(node: str, model: str) -> QlPrinter:
+    from agent.devices.usblp import UsbPrinter
+
+    there = [one.model for one in _on_usb() if node in ("", one.node)]
     return UsbPrinter(node, model=model or next(iter(there), "QL-820NWB"))
 
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 from agent.bench.printer import SimulatedPrinter
 from agent.cli.print import group
+from agent.devices.usblp import UsbNode
 from agent.local import LocalSocket, Request
 
 if TYPE_CHECKING:
@@ -152,3 +153,23 @@ def test_settings_that_are_not_there_say_what_else_can_be_asked(tmp_path: Path) 
     assert "Or name the printer: usb:, tcp:HOST." in run.output
     labels_only = station(tmp_path, 'driver = "usb"\nrole = ["label"]')
     assert said("test", "--role", "slip", "--config", str(labels_only)).exit_code == 2
+
+
+def test_two_printers_of_one_model_are_told_apart_by_their_serial_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    benches = [SimulatedPrinter("QL-700", media, 9000, None, JOURNAL.append, time.monotonic, node=tmp_path / name)
+               for name, media in (("lp0", "62"), ("lp1", "62x100"))]  # fmt: skip
+    there = [UsbNode(str(tmp_path / f"lp{n}"), "QL-700", f"A{n}") for n in range(2)]
+    monkeypatch.setattr("agent.devices.usblp.nodes", lambda: there)
+    for one in benches:
+        one.start()
+    try:
+        run = said("status", "usb:")
+    finally:
+        for one in benches:
+            one.stop()
+    assert run.output.splitlines() == [
+        f"{tmp_path}/lp0, serial number A0: QL-700: 62 mm endless, ready.",
+        f"{tmp_path}/lp1, serial number A1: QL-700: 62x100, ready.",
+    ]
