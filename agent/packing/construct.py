@@ -153,9 +153,13 @@ class Hold:
                     if entry[0] < right and left < entry[2] and entry[1] < front and back < entry[3]]
         if not touching:
             return None
-        slid = (min(max(left, min(entry[0] for entry in touching)), right - cell_x),
-                min(max(back, min(entry[1] for entry in touching)), front - cell_y))
-        for x, y in ((left, back), slid) if slid != (left, back) else ((left, back),):
+        x, y = left, back
+        for slid in (False, True):
+            if slid:
+                x = min(max(left, min([entry[0] for entry in touching])), right - cell_x)
+                y = min(max(back, min([entry[1] for entry in touching])), front - cell_y)
+                if x == left and y == back:
+                    return None
             far_x, far_y = x + long, y + wide
             area = 0
             contact: Contact = []

@@ -24,6 +24,8 @@ ROUND_EFFORT = 40
 """What a round costs at least: one that finds nothing to try must still come to an end."""
 CACHE_LIMIT = 512
 MOST_UNITS, MOST_KINDS = 600, 120
+SETS_SHARE = 0.3
+"""Of the rounds, those that go to sets of cartons while a cheaper single one may still do."""
 FIRST_ROUNDS = 8
 """Rounds of filling several cartons before the order is said to fit no set of them."""
 
@@ -118,7 +120,7 @@ class _Hunt:
             if not cheaper and not sets:
                 break
             self.budget.spend(ROUND_EFFORT)
-            if sets and (not cheaper or self.chance.under(0.5)):
+            if sets and (not cheaper or self.chance.under(SETS_SHARE)):
                 self._try_several()
             else:
                 self.try_single(cheaper[self.chance.weighted([attempt.hope for attempt in cheaper])])
