@@ -52,7 +52,7 @@ class Scenario:
 def scenario(kind: str, seed: int, rate_sps: float) -> Scenario:
     """Return the scenario of this kind and seed."""
     random = Random(f"{kind}/{seed}/{rate_sps}")
-    rig = _rig(random, rate_sps, kind)
+    rig = shop_rig(random, rate_sps, kind)
     physics = ScalePhysics(random.getrandbits(32), rig)
     begin_s = random.uniform(1.6, 2.6)
     truth, free_s = _SCRIPTS[kind](physics, random, begin_s)
@@ -61,7 +61,8 @@ def scenario(kind: str, seed: int, rate_sps: float) -> Scenario:
     return Scenario(kind, rig, conversions, truth, free_s)
 
 
-def _rig(random: Random, rate_sps: float, kind: str) -> ScaleRig:
+def shop_rig(random: Random, rate_sps: float, kind: str) -> ScaleRig:
+    """Return a scale as it may stand in a shop; `vib` stands beside a conveyor and `slide` at the end of one."""
     shakes = {"vib": (random.uniform(8.0, 60.0), random.uniform(1.4, 7.1)), "slide": (random.uniform(1.0, 6.0), 0.3)}
     total, sway = shakes.get(kind, (random.uniform(0.0, 1.0), random.uniform(0.0, 0.2)))
     motor = random.uniform(0.5, 0.97)
@@ -83,7 +84,7 @@ def _steadiness(random: Random) -> float:
     return 0.026 * exp(0.8 * random.gauss(0.0, 1.0))
 
 
-def _put(physics: ScalePhysics, random: Random, mass_g: float, at_s: float) -> float:
+def put(physics: ScalePhysics, random: Random, mass_g: float, at_s: float) -> float:
     """Put one thing on as people do; return when the hands are gone."""
     handover_s = random.uniform(0.08, 0.5)
     physics.place(mass_g, at_s, speed_mm_s=exp(random.uniform(log(2.0), log(40.0))), handover_s=handover_s)
@@ -91,7 +92,8 @@ def _put(physics: ScalePhysics, random: Random, mass_g: float, at_s: float) -> f
     return at_s + handover_s
 
 
-def _mass(physics: ScalePhysics, random: Random, low: float = 0.02, high: float = 0.9) -> float:
+def box_mass_g(physics: ScalePhysics, random: Random, low: float = 0.02, high: float = 0.9) -> float:
+    """Return the mass of some box, as a share of the capacity between two; light ones are as many as heavy ones."""
     return physics.rig.capacity_g * exp(random.uniform(log(low), log(high)))
 
 
@@ -99,18 +101,18 @@ Script = tuple[list[tuple[float, float]], float | None]
 
 
 def _place(physics: ScalePhysics, random: Random, at_s: float) -> Script:
-    mass_g = _mass(physics, random)
-    return [(at_s, mass_g)], _put(physics, random, mass_g, at_s)
+    mass_g = box_mass_g(physics, random)
+    return [(at_s, mass_g)], put(physics, random, mass_g, at_s)
 
 
 def _light(physics: ScalePhysics, random: Random, at_s: float) -> Script:
     mass_g = physics.rig.capacity_g / 3000.0 * random.uniform(21.0, 100.0)
-    return [(at_s, mass_g)], _put(physics, random, mass_g, at_s)
+    return [(at_s, mass_g)], put(physics, random, mass_g, at_s)
 
 
 def _held(physics: ScalePhysics, random: Random, at_s: float) -> Script:
-    mass_g = _mass(physics, random, 0.03, 0.8)
-    free_s = _put(physics, random, mass_g, at_s) + random.uniform(0.4, 3.5)
+    mass_g = box_mass_g(physics, random, 0.03, 0.8)
+    free_s = put(physics, random, mass_g, at_s) + random.uniform(0.4, 3.5)
     force_g = physics.rig.capacity_g * random.uniform(0.002, 0.12)
     if random.random() < 0.5:
         force_g = -min(force_g, 0.8 * mass_g)
@@ -119,7 +121,7 @@ def _held(physics: ScalePhysics, random: Random, at_s: float) -> Script:
 
 
 def _slide(physics: ScalePhysics, random: Random, at_s: float) -> Script:
-    mass_g = _mass(physics, random)
+    mass_g = box_mass_g(physics, random)
     took_s = random.uniform(0.3, 1.0)
     physics.place(mass_g, at_s, speed_mm_s=random.uniform(2.0, 25.0), handover_s=took_s)
     physics.hand(random.uniform(-0.05, 0.05) * mass_g, at_s, at_s + took_s, unrest=0.3)
@@ -130,18 +132,18 @@ def _pack(physics: ScalePhysics, random: Random, at_s: float) -> Script:
     truth: list[tuple[float, float]] = []
     total_g, free_s = 0.0, at_s
     for _ in range(random.randint(3, 7)):
-        mass_g = _mass(physics, random, 0.01, 0.12)
+        mass_g = box_mass_g(physics, random, 0.01, 0.12)
         total_g += mass_g
         truth.append((at_s, total_g))
-        free_s = _put(physics, random, mass_g, at_s)
+        free_s = put(physics, random, mass_g, at_s)
         at_s = free_s + random.uniform(0.25, 2.5)
     return truth, free_s
 
 
 def _double(physics: ScalePhysics, random: Random, at_s: float) -> Script:
-    first_g, second_g = _mass(physics, random, 0.03, 0.45), _mass(physics, random, 0.03, 0.45)
-    next_s = _put(physics, random, first_g, at_s) + random.uniform(0.8, 3.0)
-    return [(at_s, first_g), (next_s, first_g + second_g)], _put(physics, random, second_g, next_s)
+    first_g, second_g = box_mass_g(physics, random, 0.03, 0.45), box_mass_g(physics, random, 0.03, 0.45)
+    next_s = put(physics, random, first_g, at_s) + random.uniform(0.8, 3.0)
+    return [(at_s, first_g), (next_s, first_g + second_g)], put(physics, random, second_g, next_s)
 
 
 def _bump(physics: ScalePhysics, random: Random, at_s: float) -> Script:
