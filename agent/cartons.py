@@ -12,14 +12,16 @@ import queue
 import threading
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
-from math import ceil
+from dataclasses import dataclass, replace
+from math import ceil, floor
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
 from agent.messages.catalogue import Catalogue
 from agent.packing.clearance import clearance_mm, shrunk
+from agent.packing.intake import Catalogue as Brought
+from agent.packing.intake import read_catalogue
 from agent.packing.model import Carton, Item, PackedCarton, Placement, Plan, Reason, Rules
 from agent.packing.steps import in_packing_order, steps
 from agent.station.events import CartonSuggested
@@ -41,7 +43,10 @@ ANSWER_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One job for the process: what is to be packed into what, by which rules."""
+    """One job for the process: what is to be packed into what, by which rules.
+
+    `reasons` say why it can't be asked at all, `notes` what of it is left out.
+    """
 
     job: str
     rev: int
@@ -50,6 +55,7 @@ class Question:
     rules: Rules
     budget_ms: float
     reasons: tuple[Reason, ...] = ()
+    notes: tuple[Reason, ...] = ()
 
 
 class Cartons(threading.Thread):
@@ -121,7 +127,7 @@ class Packer:
     def plan(self, asked: Question) -> Plan:
         """Return the plan for one question; a plan without cartons says why."""
         if asked.reasons:
-            return Plan((), reasons=asked.reasons)
+            return Plan((), reasons=asked.reasons + asked.notes)
         for _ in range(2):
             wire = self.begin()
             try:
@@ -129,7 +135,7 @@ class Packer:
                 if wire.poll(ANSWER_S):
                     answer = wire.recv()
                     if isinstance(answer, Plan):
-                        return answer
+                        return replace(answer, reasons=answer.reasons + asked.notes)
             except (EOFError, OSError):
                 pass
             self.close()
@@ -194,20 +200,23 @@ def question(job: Job, catalogue: Catalogue, settings: Packing, misfits: Mapping
     if not cartons:
         reasons.append(Reason("carton.none", "The station knows no carton: import a catalogue, or send cartons."))
     fitted = tuple(shrunk(carton, misfits.get(f"carton:{carton.id}", 0)) for carton in cartons.values())
-    return Question(job.job, job.rev, tuple(items), fitted, rules_of(settings), settings.budget_ms, tuple(reasons))
+    return Question(job.job, job.rev, tuple(items), fitted, rules_of(settings), settings.budget_ms, tuple(reasons),
+                    brought(job).reasons)
 
 
 def cartons_for(job: Job | None, catalogue: Catalogue) -> Mapping[str, Carton]:
     """Return the cartons that a job may be packed in: those that it brings, else the site's."""
     if job is None or not job.cartons:
         return catalogue.cartons
-    brought: dict[str, Carton] = {}
-    for one in job.cartons:
-        inner, outer = ((int(size[0]), int(size[1]), int(size[2])) for size in (
-            one.inner_mm, [ceil(edge) for edge in one.outer_mm]))
-        brought[one.id] = Carton(one.id, inner, outer, ceil(one.tare_g), int(one.max_gross_g), one.cost_cents,
-                                 None if one.stock is UNSET else one.stock)
-    return brought
+    return {carton.id: carton for carton in brought(job).cartons}
+
+
+def brought(job: Job) -> Brought:
+    """Return the cartons that a job brings, in whole millimetres and grams, and what is wrong with the others."""
+    return read_catalogue(job.job, [{
+        "id": one.id, "inner": [floor(edge) for edge in one.inner_mm], "outer": [ceil(edge) for edge in one.outer_mm],
+        "tare_g": ceil(one.tare_g), "max_weight_g": floor(one.max_gross_g), "cost": one.cost_cents,
+        "stock": None if one.stock is UNSET else one.stock} for one in job.cartons])
 
 
 def _item(line: Line, catalogue: Catalogue, settings: Packing, misfits: Mapping[str, int]) -> Item | list[Reason]:

@@ -141,6 +141,25 @@ def test_a_job_may_bring_its_own_cartons() -> None:
     assert (told.cartons[0].inner_mm, told.cartons[0].outer_mm) == ((300, 200, 150), (308, 209, 164))
 
 
+def test_what_is_wrong_with_a_jobs_cartons_is_told_and_the_good_ones_serve() -> None:
+    good = {"id": "OWN", "inner_mm": [300, 200, 150], "outer_mm": [308, 208, 164], "tare_g": 150,
+            "max_gross_g": 9000, "cost_cents": 10}
+    job = a_job(items=[TEA], cartons=[good, {**good, "id": "FLAT", "inner_mm": [300, 200, 0.5]},
+                                      {**good, "id": "TWICE"}, {**good, "id": "TWICE"},
+                                      {**good, "id": "IN", "outer_mm": [100, 100, 100]}])
+    asked = question(job, Catalogue(), Packing(), {})
+    assert [carton.id for carton in asked.cartons] == ["OWN"]
+    assert [note.code for note in asked.notes] == ["size.out-of-range", "carton.outer-smaller", "carton.duplicate"]
+    packer = Packer()
+    try:
+        plan = packer.plan(asked)
+    finally:
+        packer.close()
+    assert ([packed.carton.id for packed in plan.cartons], len(plan.reasons)) == (["OWN"], 3)
+    none = question(a_job(items=[TEA], cartons=[{**good, "inner_mm": [0.5, 1, 1]}]), Catalogue(), Packing(), {})
+    assert [one.code for one in Packer().plan(none).reasons] == ["carton.none", "size.out-of-range"]
+
+
 def test_what_did_not_fit_gets_more_room_within_bounds() -> None:
     snug = {**TEA, "dims_mm": [100, 75, 96], "qty": 2, "size_from": "dimensioner", "flags": ["this-side-up"]}
     job, loose = a_job(items=[snug]), Packing(max_fill=1.0)

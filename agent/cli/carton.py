@@ -82,7 +82,8 @@ def suggest(  # noqa: PLR0913 (one parameter an option)
     for at, one in enumerate(listed):
         start = seconds()
         name, plan = suggester.for_raw_order(one, known)
-        rows[name or f"(line {at + 1})"] = solution(plan, (seconds() - start) * 1000)
+        key = name if name and name not in rows else f"{name} (line {at + 1})".strip()
+        rows[key] = solution(plan, (seconds() - start) * 1000)
         if not as_json and len(listed) > 50 and at % 50 == 49:
             click.echo(f"{at + 1} of {len(listed)}", err=True)
     text = json.dumps({"solutions": rows}, separators=(",", ":"))

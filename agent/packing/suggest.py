@@ -41,7 +41,7 @@ def why_not(items: Sequence[Item], cartons: Sequence[Carton], rules: Rules) -> l
     if len(kinds) > MOST_KINDS:
         return [Reason("order.too-many", f"{len(kinds)} different items are more than the {MOST_KINDS} that one "
                        "suggestion covers.")]
-    usable = [carton for carton in cartons if carton.stock != 0]
+    usable = in_use(cartons, rules)
     if not usable:
         return [Reason("carton.none", "No usable carton is in the catalogue or in stock.")]
     reasons = []
@@ -54,6 +54,12 @@ def why_not(items: Sequence[Item], cartons: Sequence[Carton], rules: Rules) -> l
     return reasons
 
 
+def in_use(cartons: Sequence[Carton], rules: Rules) -> list[Carton]:
+    """Return the cartons that are in stock and of which the rules let at least a cubic millimetre be filled."""
+    return [carton for carton in cartons
+            if carton.stock != 0 and carton.volume_mm3 * rules.max_fill_permille // 1000 > 0]
+
+
 class _Hunt:
     """One search: the incumbent, and what could still be cheaper."""
 
@@ -62,8 +68,7 @@ class _Hunt:
         self.rules = rules
         self.budget = budget
         self.kinds = kinds_of(items, rules)
-        self.cartons = sorted((carton for carton in cartons if carton.stock != 0),
-                              key=lambda carton: (price(carton, rules.objective), carton.id))
+        self.cartons = sorted(in_use(cartons, rules), key=lambda carton: (price(carton, rules.objective), carton.id))
         self.chance = Chance(digest(self.kinds))
         self.shop = Shop(self.kinds, rules)
         self.tries = [Try(self.shop, carton) for carton in self.cartons if may_hold_all(carton, self.kinds, rules)]

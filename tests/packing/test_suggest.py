@@ -159,6 +159,13 @@ def test_no_cartons_is_a_reason() -> None:
     assert [one.code for one in plan([Item("A", (1, 1, 1), 1)], ()).reasons] == ["carton.none"]
 
 
+def test_a_carton_that_the_rules_let_nothing_into_is_no_carton() -> None:
+    speck, box = carton("speck", (1, 1, 1), 100), carton("box", (20, 20, 20), 200)
+    rules = Rules(max_fill_permille=900)
+    assert [one.carton.id for one in plan([Item("A", (1, 1, 1), 1)], (speck, box), rules).cartons] == ["box"]
+    assert [one.code for one in plan([Item("A", (1, 1, 1), 1)], (speck,), rules).reasons] == ["carton.none"]
+
+
 def test_a_deadline_that_is_over_still_gets_an_answer() -> None:
     ticks = iter(range(0, 10_000_000, 1000))
     items = random_order(random.Random(5), 6)
