@@ -25,6 +25,12 @@ def arrived(turn: Turn, batch: values.Batch) -> None:
     turn.state = replace(turn.state, batches=others if len(here) >= batch.of else (*others, now))
 
 
+def began(turn: Turn) -> None:
+    """A new life: after a reboot the clock counts from nought, so each batch that waits has its patience anew."""
+    turn.state = replace(turn.state, batches=tuple(
+        replace(one, last_ms=turn.state.now_ms) for one in turn.state.batches))
+
+
 def time_passed(turn: Turn) -> None:
     """Let batches go that have waited long enough."""
     kept = tuple(one for one in turn.state.batches if turn.state.now_ms - one.last_ms < PATIENCE_MS)

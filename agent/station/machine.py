@@ -158,6 +158,7 @@ def _started(turn: Turn, event: AgentStarted) -> None:
     )
     scans.started(turn)
     pool.began(turn, event)
+    batches.began(turn)
     for page in turn.state.prints:
         if page.state == "sending" and page.code:
             pages.void(turn, page, page.code)

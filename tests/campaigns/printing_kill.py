@@ -37,7 +37,7 @@ SPEED = {"usb": 20.0, "tcp": 20.0, "snmp": 3.0}  # the state is asked ten times 
 BATCH = 4
 QUIET_S = 0.25  # a printer whose tray and wire rest for so long has brought out what it has
 PAGE_BYTES = 100_000  # about one label's
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 WRONGS = ("lost", "silent_doubles", "unnamed", "untrue", "out_of_order")
 
 SETTINGS = """
@@ -201,10 +201,12 @@ def _live(bench: Bench, chance: Random, labels: int, *, last: bool) -> bool:
         agent = subprocess.Popen(words, stderr=log)
     try:
         if last:
-            until_s = time.monotonic() + PATIENCE_S + labels
+            before, since_s = -1, time.monotonic()
             while not all_ended(bench.root, labels):
-                if time.monotonic() > until_s:
-                    raise TimeoutError(f"the station does not come to an end; see {bench.root}/station.log")
+                if len(bench.tray) != before:
+                    before, since_s = len(bench.tray), time.monotonic()
+                if time.monotonic() > since_s + PATIENCE_S:
+                    raise TimeoutError(f"the station stands still; {what_waits(bench.root)}")
                 time.sleep(0.1)
             return True
         _wait_for_the_moment(bench, chance)
@@ -246,6 +248,14 @@ def all_ended(root: Path, labels: int) -> bool:
         (jobs,) = db.execute("SELECT count(*) FROM jobs").fetchone()
         return bool(waits == 0 and jobs == labels)
     return False
+
+
+def what_waits(root: Path) -> str:
+    """Return what has not ended, for whoever looks for the reason."""
+    with closing(sqlite3.connect(root / "station/packbench.db")) as db:
+        pages = db.execute("SELECT state, count(*) FROM prints GROUP BY 1").fetchall()
+        (facts,) = db.execute("SELECT count(*) FROM outbox").fetchone()
+    return f"{facts} facts and these pages: {dict(pages)}"
 
 
 @dataclass

@@ -149,6 +149,16 @@ def test_a_batch_whose_last_job_never_comes_is_printed_without_it() -> None:
     assert print_all(bench) == [("J-1", "slip"), ("J-1", "label")]
 
 
+def test_a_reboot_sets_the_clock_back_and_a_batch_is_printed_all_the_same() -> None:
+    bench = Bench(now_ms=5_000_000)
+    bench.assign(early_job("J-1", batch={"id": "B", "seq": 1, "of": 2}))
+    bench.state, bench.now_ms = replace(bench.state, now_ms=0), 1_000
+    bench.restart()
+    bench.now_ms += 61_000
+    bench.send(TimePassed(at_ms=bench.now_ms, wall_ms=0, time_ok=False))
+    assert print_all(bench) == [("J-1", "slip"), ("J-1", "label")]
+
+
 def test_the_label_of_a_weighed_box_comes_before_a_batch() -> None:
     bench = Bench()
     bench.assign(a_job("NOW"))
