@@ -29,7 +29,9 @@ def cut(turn: Turn, how: Cut) -> None:
     parcel, all_of_it = scans.on_bench(turn.state, packing), scans.to_pack(turn.state, packing)
     have = scans.scanned(turn.state, packing)
     box = turn.state.box
-    if box is None and how == "short" and not have and all_of_it:
+    if packing.short and how == "short":  # said before, and the OMS decides
+        turn.say("card.no-effect", "SHORT")
+    elif box is None and how == "short" and not have and all_of_it:
         _void_all(turn, [one for one in turn.state.parcels_of_job(packing.job) if not one.visit])
         tell_short(turn, turn.state.packing(packing.job) or packing)
     elif not have:

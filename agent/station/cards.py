@@ -17,13 +17,9 @@ if TYPE_CHECKING:
 RELEASABLE = {"parcel.packer-hold", "parcel.weight-mismatch", "parcel.weight-changed", "parcel.contents-doubtful"}
 
 
-def shown(turn: Turn, event: CodesSeen) -> tuple[Card, ...]:
-    """Return the cards that came into sight with this look, and remember which are in sight."""
-    now = tuple(sorted(code for code in event.codes if card_of(code) is not None))
-    fresh = now if event.scanned else tuple(code for code in now if code not in turn.state.cards)
-    if not event.scanned and now != turn.state.cards:
-        turn.state = replace(turn.state, cards=now)
-    return tuple(card for code in fresh if (card := card_of(code)) is not None)
+def among(codes: frozenset[str]) -> tuple[Card, ...]:
+    """Return the cards among some codes."""
+    return tuple(card for code in sorted(codes) if (card := card_of(code)) is not None)
 
 
 def obey(turn: Turn, card: Card, event: CodesSeen) -> None:

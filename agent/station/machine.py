@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from agent.station import advised, batches, boxes, jobs, pages, parcels, pool, scans, visits
+from agent.station import advised, batches, boxes, jobs, pages, parcels, pool, scans, sights, visits
 from agent.station.events import (
     AgentStarted,
     BlockLeased,
@@ -157,6 +157,7 @@ def _started(turn: Turn, event: AgentStarted) -> None:
         link_up=False, time_ok=False,
     )
     scans.started(turn)
+    sights.began(turn, event.boot)
     pool.began(turn, event)
     batches.began(turn)
     for page in turn.state.prints:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from agent.station import items, rules
 from agent.station.commands import card_of
-from agent.station.state import Packing, Sight
+from agent.station.state import Packing
 from agent.station.values import Piece, Vouching
 
 if TYPE_CHECKING:
@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from agent.station.items import Pieces, Read
     from agent.station.state import State, Turn
     from agent.station.values import Job, KnownJob, Parcel
+    from firmware_config.settings import Settings
 
-# A code is out of sight when it was missing for so long and in so many pictures: one bad picture is no absence.
-ABSENT_MS, ABSENT_PICTURES = 1_500, 3
 # How long a scan may wait for its weight step, and a step for its scan.
 STEP_WINDOW_MS = 4_000
 
@@ -83,8 +82,8 @@ def in_box(packing: Packing) -> Pieces:
     return items.pieces(packing.items) if packing.cut else dict(packing.rest)
 
 
-def seen(turn: Turn, event: CodesSeen) -> None:
-    """Something was read: a slip brings its job to hand, an item of that job is counted."""
+def seen(turn: Turn, event: CodesSeen, fresh: frozenset[str]) -> None:
+    """Something was read: a slip brings its job to hand, an item of it is counted. `fresh` came into sight just now."""
     box = turn.state.box
     if not event.scanned and event.visit != (box.visit if box is not None else 0):
         return
@@ -97,16 +96,20 @@ def seen(turn: Turn, event: CodesSeen) -> None:
         known = event.at_hand
     packing = turn.state.packing(turn.state.at_hand)
     codes = _item_codes(event)
-    fresh = codes if event.scanned else _fresh(turn, codes)
     if packing is None or known is None or known.job is None or known.id != packing.job:
         if event.scanned and any(items.read(code).gtins for code in codes):
             turn.say("items.no-job")
         return
-    by_camera = not turn.config.scanner and _wants(turn.state, packing)
-    for code in codes if event.scanned or by_camera else []:
+    counts = event.scanned or (by_camera(turn.state, turn.config) and _wants(turn.state, packing))
+    for code in codes if counts else []:
         packing = turn.state.packing(known.id) or packing
         _item(turn, packing, known.job, items.read(code, gs1=code in event.gs1), by_hand=event.scanned,
               fresh=code in fresh)
+
+
+def by_camera(state: State, config: Settings) -> bool:
+    """True when the cameras count items: the station has no hand scanner, or none that works."""
+    return sum(broken.device.startswith("scanner") for broken in state.broken) >= len(config.scanner)
 
 
 def _wants(state: State, packing: Packing) -> bool:
@@ -123,18 +126,6 @@ def _item_codes(event: CodesSeen) -> list[str]:
         ours |= {page.mark, *((parcel.tracking, parcel.sscc) if parcel is not None else ())}
     return [code for code in event.codes
             if code not in ours and card_of(code) is None and not any(len(own) == 18 and own in code for own in ours)]
-
-
-def _fresh(turn: Turn, codes: list[str]) -> list[str]:
-    """Return the codes that came into the camera's sight, and remember which are. The first picture is no arrival."""
-    now_ms, before = turn.state.now_ms, {sight.code: sight for sight in turn.state.sights}
-    kept = [Sight(code, now_ms) for code in codes]
-    for code, sight in before.items():
-        gone = sight.missing + 1 >= ABSENT_PICTURES and now_ms - sight.at_ms >= ABSENT_MS
-        if code and code not in codes and not gone:
-            kept.append(Sight(code, sight.at_ms, sight.missing + 1))
-    turn.state = replace(turn.state, sights=tuple(kept))
-    return [] if "" in before else [code for code in codes if code not in before]
 
 
 def _item(turn: Turn, packing: Packing, job: Job, found: Read, *, by_hand: bool, fresh: bool) -> None:
@@ -275,9 +266,9 @@ def box_changed(turn: Turn) -> None:
 
 
 def started(turn: Turn) -> None:
-    """The station began anew: what was scanned is kept; what is in sight at first is nothing new."""
+    """The station began anew: what was scanned is kept."""
     box_changed(turn)
-    turn.state = replace(turn.state, told=None, sights=(Sight("", turn.state.now_ms),))
+    turn.state = replace(turn.state, told=None)
 
 
 def may_settle(turn: Turn, packing: Packing) -> bool:

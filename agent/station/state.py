@@ -119,7 +119,7 @@ class Told(Struct, frozen=True):
 
 
 class Sight(Struct, frozen=True):
-    """An item's code in sight of the camera: when last, and in how many pictures it was missing since."""
+    """A code in sight of the cameras: when last, and in how many pictures it was missing since."""
 
     code: str
     at_ms: int
@@ -151,7 +151,6 @@ class State(Struct, frozen=True, omit_defaults=True):
     leased: tuple[str, ...] = ()
     batches: tuple[Batch, ...] = ()
     rolls: tuple[Roll, ...] = ()
-    cards: tuple[str, ...] = ()
     packings: tuple[Packing, ...] = ()
     at_hand: str = ""
     told: Told | None = None

@@ -267,7 +267,7 @@ def look(state: State, config: Settings) -> Look | None:
     marks = tuple(page.mark for page in state.prints if page.state == "in-doubt")
     if box is None:
         packing = state.packing(state.at_hand)
-        scanning = not config.scanner and packing is not None and bool(scans.missing(state, packing))
+        scanning = scans.by_camera(state, config) and packing is not None and bool(scans.missing(state, packing))
         return Look(0, marks, empty=state.bare and not scanning) if marks or state.bare else None
     if box.gross is None:
         return None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from agent.station import boxes, cards, items, pages, parcels, rules, scans
+from agent.station import boxes, cards, items, pages, parcels, rules, scans, sights
 from agent.station.commands import Command, card_of
 from agent.station.facts import WrongLabel
 from agent.station.state import Box
@@ -123,9 +123,10 @@ def codes_seen(turn: Turn, event: CodesSeen) -> None:
     """The camera or a scanner read something: settle doubts, then find out whose box this is."""
     if event.scanned and turn.state.told is not None:
         turn.state = replace(turn.state, told=None)
-    scans.seen(turn, event)
+    fresh = sights.arrived(turn, event)
+    scans.seen(turn, event, fresh)
     _settle_by_scans(turn)
-    for card in cards.shown(turn, event):
+    for card in cards.among(fresh):
         if card.command is Command.PRINTED and turn.state.doubt is not None:
             came_out(turn, turn.state.doubt, settled="print.packer-has-it")
         else:

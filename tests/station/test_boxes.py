@@ -222,7 +222,8 @@ def test_a_job_of_which_nothing_is_there_is_short_without_a_box() -> None:
     bench = begun(by_hand(), job_of_two())
     bench.scan("J-1")
     bench.scan(SHORT)
-    assert bench.told(JobShort)[0].rest == (Piece(sku="TEA", qty=2), Piece(sku="CUP", qty=1))
+    bench.scan(SHORT)
+    assert [fact.rest for fact in bench.told(JobShort)] == [(Piece(sku="TEA", qty=2), Piece(sku="CUP", qty=1))]
     decide_rest(bench, "cancel")
     assert bench.job_state("J-1") == "cancelled"
     assert moved(bench) == []
@@ -291,6 +292,24 @@ def test_a_hand_scanned_card_repeats_the_label_of_the_box_on_the_platform() -> N
     first = bench.page_of("J-1", "label")
     bench.scan(Card(Command.REPEAT).text)
     assert (bench.page_state(first.no), bench.page_of("J-1", "label").copy_of) == ("void", first.no)
+
+
+def test_a_card_acts_once_though_a_picture_in_between_does_not_show_it() -> None:
+    bench = begun(Bench(), job_of_two())
+    bench.weigh(700)
+    bench.see("J-1")
+    bench.send(PagePrinted(at_ms=0, print_no=bench.outbox[-1].no))
+    bench.see(Card(Command.REPEAT).text)
+    bench.send(PagePrinted(at_ms=0, print_no=bench.outbox[-1].no))
+    second = bench.page_of("J-1", "label").no
+    bench.see()
+    bench.see(Card(Command.REPEAT).text)
+    assert bench.page_of("J-1", "label").no == second
+    for _ in range(3):
+        bench.now_ms += 1_000
+        bench.see()
+    bench.see(Card(Command.REPEAT).text)
+    assert bench.page_of("J-1", "label").copy_of == second
 
 
 def test_a_label_that_is_repeated_is_told_under_a_key_of_its_own() -> None:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from agent.station import items
 from agent.station.commands import Card, Command
-from agent.station.events import PagePrinted, PlatformCleared, TimePassed
+from agent.station.events import DeviceFailed, PagePrinted, PlatformCleared, TimePassed
 from agent.station.facts import ParcelChanged, StockMoved
 from agent.station.state import Told
 from agent.station.values import Piece, Vouching
@@ -232,6 +232,16 @@ def test_a_station_with_a_hand_scanner_counts_nothing_that_its_camera_sees() -> 
     bench.see()
     bench.see(TEA)
     assert sentence(bench) == "Scan 2 x TEA."
+
+
+def test_the_camera_counts_while_the_hand_scanner_is_broken() -> None:
+    bench = begun(by_hand(), scan_job(ONLY_TEA))
+    bench.scan("J-1")
+    bench.send(DeviceFailed(at_ms=0, device="scanner", code="scanner.gone", hint="Plug it in."))
+    bench.see(TEA)
+    packing = bench.state.packing("J-1")
+    assert packing is not None
+    assert items.pieces(packing.items) == {"TEA": 1}
 
 
 def test_scan_and_weight_step_answer_each_other_in_either_order() -> None:
