@@ -54,7 +54,7 @@ def init(file: Path, given: tuple[str, ...], no_input: bool, force: bool) -> Non
         _end("init.not-written", f"{error}. Use sudo, or name another file.", 1)
     click.echo(f"{file} is written.")
     if text.count(TLS):
-        click.echo("next: lay ca.pem, station.pem and station.key into /etc/packbench/tls")
+        click.echo(f"next: the admin's token in hand: packbench provision request {answers['station.id']}")
     click.echo("next: packbench doctor; then: systemctl restart packbench")
 
 

@@ -85,16 +85,24 @@ class Container:
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Return how the command ended; exit code 1 while the container has not begun."""
-        children = Path(f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children")
-        leader = children.read_text().split()
+        leader = self._leader()
         if not leader:
             return subprocess.CompletedProcess(command, 1, "", "")
         inside = ["nsenter", "-t", leader[0], "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w", "env", "-i",
                   "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "PACKBENCH_PATIENCE=12", *command]
         return subprocess.run(inside, capture_output=True, text=True, check=False, timeout=120, start_new_session=True)
 
+    def _leader(self) -> list[str]:
+        """Return the process id of the container's own systemd; nothing before it began and after it ended."""
+        try:
+            return Path(f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children").read_text().split()
+        except OSError:
+            return []
+
     def close(self) -> None:
         """End the container at once; a station's power goes the same way."""
+        for leader in self._leader():  # it would outlive nspawn, and all that it started with it
+            os.kill(int(leader), signal.SIGKILL)
         self._nspawn.send_signal(signal.SIGKILL)
         self._nspawn.wait()
 
