@@ -22,7 +22,7 @@ def suggested(turn: Turn, event: CartonSuggested) -> None:
     if suggestion.cartons:
         turn.records.append(SaveSuggestion(event.job, event.rev, suggestion))
     job = known.job
-    begun = bool(known.parcels or known.gone) or turn.state.packing(job.job) is not None
+    begun = bool(known.gone or turn.state.parcels_of_job(job.job)) or turn.state.packing(job.job) is not None
     if job.label_when != "before_packing" or rules.told_weight(job) is not None or begun:
         return
     tariff = None if job.tariff is UNSET else job.tariff

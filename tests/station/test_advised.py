@@ -147,6 +147,18 @@ def test_an_answer_that_comes_too_late_or_for_an_old_revision_prints_nothing() -
     assert len(bench.parcels) == 1
 
 
+def test_a_new_revision_voids_the_label_and_is_predicted_anew() -> None:
+    bench = labelled()
+    bench.assign(job(rev=2))
+    assert bench.parcel_state("J-1/1") == "void"
+    bench.suggest("J-1", box(600), rev=1)
+    assert list(bench.parcels) == ["J-1/1"]
+    bench.suggest("J-1", box(600), rev=2)
+    assert (bench.parcels["J-1/2"].gross.value_g, bench.page_of("J-1", "label").parcel) == (600, "J-1/2")
+    bench.suggest("J-1", box(600), rev=2)
+    assert list(bench.parcels) == ["J-1/1", "J-1/2"], "an answer that comes twice prints once"
+
+
 def test_what_the_oms_predicts_needs_no_answer_of_ours() -> None:
     bench = Bench()
     bench.assign(job(verify={"weight": {"expected_g": 700, "tolerance_g": 40}}))
