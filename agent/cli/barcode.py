@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +59,7 @@ class ManyTexts(click.Command):
     metavar="TEXT...",
     help="Texts that should be there; a picture is done when all were read. May be repeated.",
 )
-@click.option("--budget-s", default=10.0, show_default=True, type=click.FloatRange(0.01, 600), help="Time per picture.")
+@click.option("--budget-s", default=10.0, show_default=True, type=click.FloatRange(0.01, 600), help="Processor time per picture.")
 @click.option(
     "--draw",
     "folder",
@@ -103,6 +102,7 @@ def read(
 def _rows(
     images: tuple[Path, ...], formats: frozenset[str], expected: tuple[str, ...], budget_s: float, folder: Path | None
 ) -> Iterator[dict[str, Any]]:
+    from agent.clock import effort
     from agent.vision.barcodes import read_codes
     from agent.vision.pictures import PictureError, grey_picture
 
@@ -118,7 +118,7 @@ def _rows(
                 "error": {"code": error.code, "detail": error.detail, "hint": error.hint},
             }
             continue
-        codes = read_codes(grey, expect=expected, formats=formats, budget_s=budget_s, now=time.monotonic)
+        codes = read_codes(grey, expect=expected, formats=formats, budget_s=budget_s, now=effort())
         if image in copies:
             _draw(grey, codes, copies[image])
         yield {

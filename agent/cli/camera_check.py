@@ -94,6 +94,7 @@ def examined(title: str, driver: Driver, path: str, width: int, height: int, fra
 
 
 def _look(camera: Camera, report: Report, frames: int) -> None:
+    from agent.clock import effort
     from agent.vision.barcodes import grey_of, read_codes
     from agent.vision.exposure import exposure_of
 
@@ -107,7 +108,7 @@ def _look(camera: Camera, report: Report, frames: int) -> None:
     report.median, report.white_share = round(exposure.median, 1), round(exposure.white_share, 4)
     report.edge_px = None if exposure.edge_px is None else round(exposure.edge_px, 1)
     report.faults += [asdict(fault) for fault in exposure.faults]
-    for code in read_codes(grey, budget_s=3.0, now=time.monotonic):
+    for code in read_codes(grey, budget_s=3.0, now=effort()):
         px = module_px(code)
         report.codes.append({"text": code.text, "symbology": code.symbology, "module_px": px and round(px, 2)})
         needed = MATRIX_PX if code.symbology in {"QRCode", "DataMatrix"} else LINEAR_PX

@@ -168,12 +168,30 @@ def _enlarged(picture: Picture) -> Iterator[list[Read]]:
 
 
 def _every(picture: Picture) -> Iterator[list[Read]]:
-    """Inverted codes, very large modules, glare."""
-    yield read_zxing(contrast(whole(picture.grey), "every"), picture.linear | picture.matrix, every=True)
+    """Inverted codes, very large modules, glare; in a large picture as it is from afar, and what no look could read."""
+    formats = picture.linear | picture.matrix
+    yield read_zxing(contrast(_from_afar(picture.grey, "every"), "every"), formats, every=True)
+    if picture.grey.size > ENLARGED_PX and picture.matrix:
+        for blob in matrix_regions(picture.tensor):
+            if not picture.settled(np.array([blob.middle])):
+                half = min(1.25 * max(blob.half) + 8, BLOB_SIDE_PX / 2)
+                view = turned(picture.grey, blob.middle, half, 0.0, 1.0, "every")
+                yield read_zxing(view, picture.matrix, every=True)
 
 
 def _zbar(picture: Picture) -> Iterator[list[Read]]:
-    yield read_zbar(contrast(whole(picture.grey), "zbar"), picture.linear)
+    """What is left: all of a small picture, and what looks like a linear code in a large one."""
+    if picture.grey.size <= ENLARGED_PX:
+        yield read_zbar(contrast(whole(picture.grey), "zbar"), picture.linear)
+        return
+    for quad in linear_regions(picture.tensor):
+        if not picture.settled(quad) and (strip := rectified(picture.grey, quad, "zbar", upward=2.0)) is not None:
+            yield read_zbar(contrast(strip, "zbar"), picture.linear)
+
+
+def _from_afar(grey: Grey, stage: str) -> View:
+    """The picture, reduced where it is large."""
+    return enlarged(grey, (ENLARGED_PX / grey.size) ** 0.5, stage) if grey.size > ENLARGED_PX else whole(grey)
 
 
 LOOKS: tuple[Callable[[Picture], Iterator[list[Read]]], ...] = (

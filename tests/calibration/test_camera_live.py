@@ -168,7 +168,7 @@ def test_the_record_is_written_once_and_put_in_force_after_the_yes(technician: A
     ("shown", ("--carton", "300", "180", "110"), "calibration.wrong-carton"),
     ("views", (), "calibration.aborted"),
 ])
-def test_a_refusal_has_its_cause_and_changes_nothing(technician: Any, tmp_path: Path, pictures: str,  # noqa: ANN401
+def test_a_refusal_has_its_cause_and_changes_nothing(technician: Any, tmp_path: Path, pictures: str,  # noqa: ANN401 (a fixture)
                                                      words: tuple[str, ...], code: str) -> None:
     flat = {"black": 2, "white": 255}
     level = cv2.imencode(".png", np.full((720, 1280, 3), flat.get(pictures, 0), np.uint8))[1].tobytes()

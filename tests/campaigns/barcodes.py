@@ -107,6 +107,20 @@ def photos(folder: Path) -> Iterator[tuple[Grey, list[str]]]:
         yield grey_picture(folder / name), texts
 
 
+def changed(pictures: Iterable[tuple[Grey, list[str]]], seed: int) -> Iterator[tuple[Grey, list[str]]]:
+    """Yield each photo turned by any angle, enlarged or a little reduced, and brighter or darker."""
+    for number, (grey, texts) in enumerate(pictures):
+        rng = np.random.default_rng([seed, number])
+        angle_deg, scale, gain = rng.uniform(0, 360), rng.uniform(0.9, 1.5), rng.uniform(0.6, 1.2)
+        turn = cv2.getRotationMatrix2D((grey.shape[1] / 2, grey.shape[0] / 2), angle_deg, scale)
+        side = np.abs(turn[:, :2]) @ (grey.shape[1], grey.shape[0])
+        turn[:, 2] += side / 2 - (grey.shape[1] / 2, grey.shape[0] / 2)
+        soft = cv2.GaussianBlur(grey, (0, 0), 0.4 / scale) if scale < 1 else grey
+        width, height = (round(float(length)) for length in side)
+        view = cv2.warpAffine(soft, turn, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        yield np.asarray(cv2.convertScaleAbs(view, alpha=gain), np.uint8), texts
+
+
 def frames(seeds: int, module_px: float) -> Iterator[tuple[Grey, list[str]]]:
     """Yield labels at any rotation, tilted by 10 to 45 degrees."""
     for seed in range(seeds):
@@ -215,13 +229,18 @@ def main() -> None:
     """Run the sets that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=20, help="pictures of each rendered set")
+    parser.add_argument("--changes", type=int, default=1, help="changed copies of each photo")
     parser.add_argument("--only", choices=["photos", "frames", "stills", "marks"])
     asked = parser.parse_args()
     cv2.setNumThreads(1)
     folder = os.environ.get("PACKBENCH_RECORDINGS")
     if asked.only in {None, "photos"}:
         if folder:
-            print(table("Photos", scores(photos(Path(folder) / "barcodes"), PHOTO_FORMATS)), flush=True)
+            taken = list(photos(Path(folder) / "barcodes"))
+            print(table("Photos", scores(taken, PHOTO_FORMATS)), flush=True)
+            for seed in range(asked.changes):
+                found = scores(changed(taken, seed), PHOTO_FORMATS)
+                print(table("Photos, turned, scaled and lit otherwise", found), flush=True)
         else:
             print("Photos: PACKBENCH_RECORDINGS is not set.")
     if asked.only in {None, "frames"}:
