@@ -316,7 +316,7 @@ def _must_wait(turn: Turn, sight: Sight, packing: Packing | None, job: str) -> b
     """True while items of the box are still to be scanned, or the last one may still be on its way into it."""
     if packing is None:
         return False
-    eyes = bool(turn.config.camera) and not turn.state.is_broken("camera")
+    eyes = sum(broken.device.startswith("camera") for broken in turn.state.broken) < len(turn.config.camera)
     notice = ""
     if scans.missing(turn.state, packing):
         notice = "items.to-scan"

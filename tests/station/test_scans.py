@@ -148,6 +148,18 @@ def test_a_box_waits_until_its_items_are_scanned_and_scans_survive_a_crash() -> 
     assert bench.parcel_state("J-1/1") == "open"
 
 
+def test_a_station_without_a_camera_judges_the_box_with_its_last_scan() -> None:
+    config = replace(settings(), scanner=(Scanner(driver="serial", path="/dev/ttyS0"),), camera=())
+    bench = begun(Bench(config), scan_job(ONLY_TEA))
+    bench.weigh(500)
+    for code in ("J-1", TEA, TEA):
+        bench.scan(code)
+    assert bench.parcel_state("J-1/1") == "open"
+    bench.send(PagePrinted(at_ms=0, print_no=bench.outbox[-1].no))
+    bench.scan(bench.page_of("J-1", "label").mark)
+    assert bench.job_state("J-1") == "packed"
+
+
 def test_a_label_that_was_printed_first_waits_for_the_scans_too() -> None:
     bench = by_hand()
     bench.assign(a_job(items=ONLY_TEA, label_when="before_packing",
