@@ -18,7 +18,7 @@ def rows(count: int, leak_mb: float = 0.0) -> list[dict[str, str]]:
 
 
 def test_half_a_week_of_faults_loses_and_doubles_nothing_and_the_database_stays_as_large() -> None:
-    oms, node, nights = live(160, 4, seed=2)
+    oms, node, nights = live(80, 4, seed=2)
     assert faults(oms, node) == []
     assert node.store.boot > 3
     assert nights[3][4] < 1.1 * nights[2][4]

@@ -18,7 +18,21 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from agent.cli.provision import group
 from agent.demo.broker import free_ports, listens
+from agent.fleet.signing import make_key
 
+SETTINGS = """directory = "{root}/station"
+socket = "{root}/packbench.sock"
+[station]
+id = "st-1"
+site = "ams1"
+[fleet]
+keys = "{root}/config-keys"
+[broker]
+url = "mqtts://127.0.0.1:{port}"
+ca_file = "{root}/ca/ca.pem"
+cert_file = "{root}/st-1/station.pem"
+key_file = "{root}/st-1/station.key"
+"""
 BROKER_FILES = Path(__file__).parents[2] / "firmware_config" / "broker"
 PATIENCE_S = 20.0
 # How long nothing must come before it counts as refused; a message that is let through takes a millisecond.
@@ -50,6 +64,14 @@ class Fleet:
     def log(self) -> Path:
         """What the broker says."""
         return self.folder / "broker.log"
+
+    def station_toml(self, more: str = "") -> Path:
+        """Write the settings of station st-1 at this broker, who trusts a key that nobody has; return the file."""
+        (self.folder / "config-keys").mkdir()
+        (self.folder / "config-keys" / "cfg-1.pub").write_bytes(make_key()[1])
+        path = self.folder / "station.toml"
+        path.write_text(SETTINGS.format(root=self.folder, port=self.port) + more, encoding="utf-8")
+        return path
 
     def stop(self) -> None:
         """Stop the broker."""

@@ -18,7 +18,6 @@ import pytest
 from click.testing import CliRunner
 
 from agent.__main__ import packbench
-from agent.fleet.signing import make_key
 from agent.local import Station
 from agent.messages.examples import INBOUND
 from tests.fleet.broker import PATIENCE_S, Client, Fleet
@@ -29,21 +28,6 @@ if TYPE_CHECKING:
 
 PASSWORD = "correct-horse-battery-staple"
 CUSTOMER = "Zanzibar Quillfeather"
-SETTINGS = """directory = "{root}/station"
-socket = "{root}/packbench.sock"
-[station]
-id = "st-1"
-site = "ams1"
-[fleet]
-keys = "{root}/config-keys"
-[broker]
-url = "mqtts://127.0.0.1:{port}"
-ca_file = "{root}/ca/ca.pem"
-cert_file = "{root}/st-1/station.pem"
-key_file = "{root}/st-1/station.key"
-username = "st-1"
-password_file = "{root}/password"
-"""
 
 
 @dataclass
@@ -105,11 +89,9 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Said]:
     fleet.certify("st-1")
     for name in ("admin", "oms"):
         fleet.certify(name, "--service")
-    (root / "config-keys").mkdir()
-    (root / "config-keys" / "cfg-1.pub").write_bytes(make_key()[1])
     (root / "password").write_text(PASSWORD + "\n")
     fleet.start()
-    (root / "station.toml").write_text(SETTINGS.format(root=root, port=fleet.port))
+    fleet.station_toml(f'username = "st-1"\npassword_file = "{root}/password"\n')
     key = (root / "st-1" / "station.key").read_bytes().split(b"\n")[1]
     said = Said(root, {"password": PASSWORD.encode(), "key": key, "customer": CUSTOMER.encode(),
                        "token": token.encode()})

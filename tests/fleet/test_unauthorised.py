@@ -25,19 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 OURS = "pack/v1/st/st-1"
-SETTINGS = """directory = "{root}/station"
-socket = "{root}/packbench.sock"
-[station]
-id = "st-1"
-site = "ams1"
-[fleet]
-keys = "{root}/config-keys"
-[broker]
-url = "mqtts://127.0.0.1:{port}"
-ca_file = "{root}/ca/ca.pem"
-cert_file = "{root}/st-1/station.pem"
-key_file = "{root}/st-1/station.key"
-"""
 
 
 @dataclass
@@ -117,10 +104,8 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     for name in ("st-1", "st-2"):
         fleet.certify(name)
     fleet.certify("admin", "--service")
-    (fleet.folder / "config-keys").mkdir()
-    (fleet.folder / "config-keys" / "cfg-1.pub").write_bytes(make_key()[1])
     fleet.start()
-    (fleet.folder / "station.toml").write_text(SETTINGS.format(root=fleet.folder, port=fleet.port))
+    fleet.station_toml()
     admin = Client(fleet, "admin").connect()
     admin.listen(f"{OURS}/#")
     thief = Client(fleet, "st-2").connect()
