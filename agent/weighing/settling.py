@@ -6,7 +6,7 @@ from math import sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
 from agent.weighing.stillness import Stretch, judged, stretch
-from agent.weighing.sway import TAPER_COST, disagreement, tapered_mean, without_sway
+from agent.weighing.sway import TAPER_COST, disagreement, prepare, tapered_mean, without_sway
 
 if TYPE_CHECKING:
     from agent.weighing.events import Quality
@@ -67,6 +67,9 @@ class Settling:
             windows.append(max(4, round(window_s * rate_sps)))
             window_s *= GROWTH
         self._windows = windows
+        # A notch takes up to four samples, and with them perhaps a block.
+        prepare({(window - lost) // self._per_block for window in windows if window >= LONG_S * rate_sps
+                 for lost in (0, 2, 4)}, self._per_block / rate_sps)
         self._predicted_window = max(4, round(PREDICTED_S * rate_sps))
         self.longest = windows[-1]
         self._held: Estimate | None = None

@@ -10,6 +10,10 @@ from __future__ import annotations
 from functools import lru_cache
 from math import cos, pi, sin, sqrt
 from operator import mul
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 SLOWEST_HZ, FASTEST_HZ = 0.6, 4.2
 TAPER_COST = pi * pi / 8.0
@@ -55,6 +59,12 @@ def without_sway(means: list[float], block_s: float) -> list[float]:
     cosine, sine = pairs[max(range(max(0, coarse - 1), min(len(pairs), coarse + 2)), key=energy)]
     c, s = sum(map(mul, cosine, means)), sum(map(mul, sine, means))
     return [x - c * a - s * b for x, a, b in zip(means, cosine, sine, strict=True)]
+
+
+def prepare(counts: Iterable[int], block_s: float) -> None:
+    """Work out the sinusoids for stretches of so many blocks now: later a sample would wait milliseconds for them."""
+    for count in counts:
+        _sinusoids(count, round(1000.0 * block_s))
 
 
 @lru_cache(maxsize=64)
