@@ -28,6 +28,8 @@ LONGEST_ROUND = 0.2
 RESTART_TRIES = 24
 """Tries of one line of priorities before it starts afresh."""
 BLOCK_AXES: tuple[tuple[int, ...], ...] = ((), (0, 1, 2), (1, 0, 2), (2, 0, 1), (2, 1, 0))
+MANY_OF_A_KIND = 5
+"""Units of a kind on average, from which on they are placed in blocks only: one by one is no better, and slower."""
 BIG_ORDER_UNITS = 100
 BIG_ORDER_SPACES = 24
 STARTS: tuple[tuple[int, tuple[int, ...]], ...] = (
@@ -85,6 +87,8 @@ class Shop:
         self.cleared = any(kind.clearance_mm for kind in kinds)
         self.most_spaces = 1 << 30 if sum(self.counts) <= BIG_ORDER_UNITS else BIG_ORDER_SPACES
         self.starts = STARTS if sum(self.counts) <= BIG_ORDER_UNITS else STARTS[1::2]
+        many = sum(self.counts) >= MANY_OF_A_KIND * len(self.counts)
+        self.axes = BLOCK_AXES[1:] if many else BLOCK_AXES
         self.volume = float(sum(kind.count * kind.volume_mm3 for kind in kinds))
         self.sizes = (
             [max(kind.dims_mm) + kind.volume_mm3 ** (1 / 3) / 1000 for kind in kinds],
@@ -176,7 +180,7 @@ class Try:
         else:
             if self._tries % RESTART_TRIES == 0:
                 self._rank = [size * chance.between(0.7, 1.3) for size in chance.pick(shop.sizes)]
-            axes = chance.pick(BLOCK_AXES)
+            axes = chance.pick(shop.axes)
             turns = weighted(self._turns, chance)
         self._tries += 1
         rank = self._rank

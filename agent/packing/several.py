@@ -139,7 +139,7 @@ class Several:
         turns = self._turns[at][0]
         groups = (1 + int(chance.unit() * known), 1 + int(chance.unit() * known), shop.counts[0])
         steps: list[Step] = [(0, most, favouring(turns, int(chance.unit() * len(turns)))) for most in groups]
-        fill = shop.fill(self._cartons[at], steps, shop.counts, chance.pick(BLOCK_AXES), budget, whole=False)
+        fill = shop.fill(self._cartons[at], steps, shop.counts, chance.pick(shop.axes), budget, whole=False)
         if len(fill.placed) <= known:
             return False
         self._remember(Contents(at, (len(fill.placed),), tuple(fill.placed)))
@@ -233,7 +233,7 @@ class Several:
         shop = self._shop
         size = chance.pick(shop.sizes)
         rank = [value * chance.between(0.5, 1.0) for value in size]
-        axes = chance.pick(BLOCK_AXES)
+        axes = chance.pick(shop.axes)
         turns: Sequence[Sequence[Turn]] = self._turns[at]
         if chance.under(0.4):
             turns = [favouring(kind, int(chance.unit() * len(kind))) for kind in turns]
