@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     Picture = NDArray[np.uint8]
 
 # What the model leaves out: boards are not quite flat, edges not quite straight, rounding differs from edge to edge.
-MODEL_MM = 0.45
+MODEL_MM = 0.4
 AGREE_MM = 3.0
 # The median of 8-bit values below which noise is as large as edges.
 DARKEST = 14

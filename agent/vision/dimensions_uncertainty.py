@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     Points = NDArray[np.float64]
 
 # What stays unknown of a sample, alone and of a whole edge (pixels), and of the calibration.
-SAMPLE_PX, EDGE_PX = 0.32, 0.34
-CALIBRATION = (("turn", 1.9e-4, 3), ("move", 0.55, 3), ("focal", 6e-4, 1), ("centre", 0.5, 2))
+SAMPLE_PX, EDGE_PX = 0.32, 0.29
+CALIBRATION = (("turn", 1.6e-4, 3), ("move", 0.45, 3), ("focal", 5e-4, 1), ("centre", 0.4, 2))
 # Boards differ in how round they fold: 1 to 3 mm, evenly spread.
 RADIUS_MM = 0.58
 # All edges at the foot lie in one shadow, which moves them together.
-FOOT_PX = 0.36
+FOOT_PX = 0.30
 # An edge this strong was found; an edge with fewer samples says nothing.
 FOUND, FEWEST = 0.8, 3
 
