@@ -111,12 +111,13 @@ def send_next(turn: Turn) -> None:
 def in_order(queued: list[Print], roles: tuple[str, ...]) -> list[Print]:
     """Return pages of one printer as they are printed. A batch is one piece, and so is a job; the oldest comes first.
 
-    Within a job the printer's roles say which half of the pair comes first, in the order that the settings name them:
-    a half that is printed anew keeps its place, though its number is younger.
+    Within a job the printer's roles say which half of the pair comes first, in the order that the settings name them.
+    What is printed anew comes in the place of its first print, though its number is younger.
     """
     oldest: dict[tuple[str, str], int] = {}
-    for page in queued:  # by their numbers
-        oldest.setdefault(_piece(page), page.no)
+    for page in queued:
+        number = page.copy_of or page.no
+        oldest[_piece(page)] = min(number, oldest.get(_piece(page), number))
     return sorted(queued, key=lambda page: (not page.urgent, oldest[_piece(page)], page.seq,
                                             roles.index(_role_printing(page.role)), page.no))
 

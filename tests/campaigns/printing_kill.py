@@ -196,6 +196,7 @@ def killed(root: Path, labels: int, kills: int, wire: str, seed: int) -> Verdict
 def _live(bench: Bench, chance: Random, labels: int, *, last: bool) -> bool:
     """Be one life of the station; True for the last one, which ends with nothing left to do, False when killed."""
     (bench.root / "packbench.sock").unlink(missing_ok=True)
+    (bench.root / "station/starts").unlink(missing_ok=True)  # so many short lives would end in safe mode
     with (bench.root / "station.log").open("ab") as log:
         words = [sys.executable, "-m", "agent", "run", "--config", str(bench.root / "station.toml"), "-v"]
         agent = subprocess.Popen(words, stderr=log)

@@ -120,6 +120,20 @@ def test_a_half_that_is_printed_anew_keeps_its_place_in_the_pair() -> None:
     assert print_all(bench) == [(f"J-{seq}", role) for seq in (1, 2) for role in ("slip", "label")]
 
 
+def test_what_is_printed_anew_comes_before_what_waits() -> None:
+    bench = Bench()
+    for job in ("J-1", "J-2", "J-3"):
+        bench.assign(early_job(job))
+    slip = bench.outbox[-1]
+    bench.restart()
+    assert bench.page_state(slip.no) == "in-doubt"
+    bench.send(PagePrinted(at_ms=0, print_no=bench.outbox[-1].no))
+    bench.send(PagePrinted(at_ms=0, print_no=bench.outbox[-1].no))
+    bench.send(ButtonPressed(at_ms=0, long=True))
+    bench.send(PagePrinted(at_ms=0, print_no=bench.outbox[-1].no))
+    assert bench.outbox[-1].copy_of == slip.no, "it comes next, for the packer stands and waits"
+
+
 def test_the_roles_of_a_printer_say_which_half_of_a_pair_comes_first() -> None:
     config = settings()
     bench = Bench(replace(config, printer=(replace(config.printer[0], role=("label", "slip")),)))
