@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from agent import __version__, messages
 from agent.admin import Admin, is_admins
 from agent.clock import Clock, wall_is_trusted
-from agent.fleet.starts import BAD_STARTS, Starts
+from agent.fleet.starts import BAD_ENDS, Starts
 from agent.link import Link, access_of
 from agent.local import HungUp, LocalSocket, Request
 from agent.service import tell_systemd
@@ -69,8 +69,7 @@ class SafeStation:
         """Work until SIGTERM, SIGINT, or something worth another start; return the exit code."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop())
-        LOG.warning("safe mode: %d starts in a row did not live for a minute; only link and configuration run",
-                    BAD_STARTS)
+        LOG.warning("safe mode: the agent ended badly %d times in a row; only link and configuration run", BAD_ENDS)
         tell_systemd(f"READY=1\nSTATUS={VIEW.sentence} {VIEW.hint}")
         self.local.start()
         self.link.start()

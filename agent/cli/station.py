@@ -7,9 +7,12 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from firmware_config.settings import ConfigError
 
 SETTINGS = "/etc/packbench/station.toml"
 SOCKET = "/run/packbench/packbench.sock"
@@ -26,7 +29,7 @@ LAMPS = {"green": "32", "amber": "33", "red": "31"}
               help="The station's settings.")
 @click.option("--verbose", "-v", is_flag=True, help="One line for each event and effect.")
 def run(config: Path, verbose: bool) -> None:
-    """Run the station until stopped. systemd starts this. After five bad starts in a row: safe mode."""
+    """Run the station until stopped. systemd starts this. After five bad ends in a row: safe mode."""
     import logging
 
     from agent.fleet.starts import Starts
@@ -39,22 +42,35 @@ def run(config: Path, verbose: bool) -> None:
                         format="%(levelname).1s %(name)s %(message)s")
     try:
         settings = load(config)
-        starts = Starts(Path(settings.directory))
-        agent = Agent(settings) if starts.begin() else SafeStation(settings)
     except ConfigError as error:
-        for problem in error.problems:
-            click.echo(f"{error.source}: {problem.key}: {problem.text} ({problem.code})", err=True)
-        raise SystemExit(2) from None
+        raise SystemExit(_problems(error)) from None
+    starts = Starts(Path(settings.directory))
+    whole, fault = starts.begin(), True
+    try:
+        with starts.watched():
+            code = (Agent(settings) if whole else SafeStation(settings)).run()
+        fault = code != 0
+    except ConfigError as error:
+        code = _problems(error)
     except StoreError as error:
         click.echo(f"{error.code}: {error.detail} {error.hint}", err=True)
-        raise SystemExit(1) from None
+        code, fault = 1, False  # safe mode needs the store, too
     except OSError as error:
         click.echo(f"config.directory: {error.filename}: {error.strerror}. Give the service its directory.", err=True)
-        raise SystemExit(1) from None
-    code = agent.run()
-    if code == 0 and isinstance(agent, Agent):
+        code, fault = 1, False
+    finally:
+        if fault:
+            starts.bad()
+    if whole and code == 0:
         starts.good()
     raise SystemExit(code)
+
+
+def _problems(error: ConfigError) -> int:
+    """Print every problem; return the exit code."""
+    for problem in error.problems:
+        click.echo(f"{error.source}: {problem.key}: {problem.text} ({problem.code})", err=True)
+    return 2
 
 
 @click.command()

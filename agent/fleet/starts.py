@@ -1,47 +1,79 @@
-"""How often the agent began without ever being well: after too many times only the link and the configuration run.
+"""How often the agent ended by its own fault without ever being well: after too many times it starts in safe mode.
 
-The count is one line in the station's directory, `COUNT INSTALLATION`, written before anything that could go wrong. It
-lies above the lives that a configuration's trial (2) and a release's (3) may use up, so that both go back first.
+What counts is a bug, a configuration that can't be opened, and a crash below Python (a segmentation fault, an abort,
+the watchdog's SIGABRT), which faulthandler writes into `crash.txt`. A power cut or a kill says nothing of the program.
+The limit lies above the lives that a trial of a configuration (2) and of a release (3) may use up: both go back first.
 """
 
 from __future__ import annotations
 
 import contextlib
+import faulthandler
+import logging
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent.fleet.releases import installation
 
-FILE = "starts"
-# So many starts may go badly one after the other.
-BAD_STARTS = 5
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LOG = logging.getLogger("packbench")
+FILE, CRASH = "starts", "crash.txt"
+# So many lives may end badly one after the other.
+BAD_ENDS = 5
 # A life that lasted so long began well.
 STEADY_S = 60.0
 
 
 class Starts:
-    """The starts of the agent in one directory; a new release begins to count anew."""
+    """The lives of the agent in one directory; a new release begins to count anew."""
 
     def __init__(self, directory: Path, prefix: Path | None = None) -> None:
-        self._path = directory / FILE
+        self._path, self._crash = directory / FILE, directory / CRASH
         self._installation = installation(prefix or Path(sys.prefix)) or "checkout"
 
     def begin(self) -> bool:
-        """Count this start; return whether the whole station may start (False: safe mode).
+        """Look how the last life ended; return whether the whole station may start (False: safe mode).
 
         A directory that can't be written is for the store to tell of.
         """
-        count = self._count() + 1
-        self._write(count)
-        return count <= BAD_STARTS
+        with contextlib.suppress(OSError):
+            if self._crash.exists() and self._crash.stat().st_size:
+                self.bad()
+                kept = self._crash.replace(self._crash.with_name("crash.old.txt"))
+                first = kept.read_text(encoding="utf-8", errors="replace").partition("\n")[0]
+                LOG.warning("the last life ended with %s; all of it: %s", first, kept)
+        return self._count() < BAD_ENDS
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Write a crash below Python down, for the next life to find."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            file = self._crash.open("w", encoding="utf-8")
+        except OSError:
+            yield
+            return
+        with file:
+            faulthandler.enable(file)
+            try:
+                yield
+            finally:
+                faulthandler.disable()
+
+    def bad(self) -> None:
+        """A life ended by its own fault."""
+        self._write(self._count() + 1)
 
     def good(self) -> None:
-        """This life began well, or ended because it was told to."""
+        """This life is well, or ended because it was told to."""
         self._write(0)
 
     def once_more(self) -> None:
-        """The next start may be a whole one; if it goes badly, too, the one after it is in safe mode again."""
-        self._write(BAD_STARTS - 1)
+        """The next start may be a whole one; if it ends badly, too, the one after it is in safe mode again."""
+        self._write(BAD_ENDS - 1)
 
     def _count(self) -> int:
         try:
@@ -51,6 +83,8 @@ class Starts:
             return 0
 
     def _write(self, count: int) -> None:
+        if count == self._count():
+            return
         with contextlib.suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             new = self._path.with_name(FILE + ".new")

@@ -19,7 +19,7 @@ import pytest
 from agent.cli.desk import Desk, Way
 from agent.demo.broker import running_broker
 from agent.fleet.signing import make_key, sign
-from agent.fleet.starts import BAD_STARTS, Starts
+from agent.fleet.starts import BAD_ENDS, Starts
 from agent.local import Station
 from agent.messages import topics
 
@@ -119,9 +119,9 @@ def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
 
 
 def test_after_five_bad_starts_link_and_configuration_run_and_everybody_is_told(life: Life) -> None:
-    for _ in range(BAD_STARTS):
+    for _ in range(BAD_ENDS):
         life.start()
-        assert life.ended() == -signal.SIGKILL
+        assert life.ended() == -signal.SIGABRT
     life.start()
     assert life.said("presence", state="safe")["agent"]
     status = life.ask("status")
@@ -153,12 +153,27 @@ def test_a_new_release_and_a_good_life_begin_to_count_anew(tmp_path: Path) -> No
         (tmp_path / release / "ID").write_text(f"id-of-{release}\n")
         return Starts(tmp_path / "station", tmp_path / release / "venv")
 
-    def how_many_ordinary(release: str) -> int:
-        return sum(starts(release).begin() for _ in range(BAD_STARTS + 2))
+    def whole_starts(release: str) -> int:
+        count = 0
+        for _ in range(BAD_ENDS + 2):
+            count += starts(release).begin()
+            starts(release).bad()
+        return count
 
-    assert how_many_ordinary("a") == BAD_STARTS
+    assert whole_starts("a") == BAD_ENDS
     assert starts("b").begin()
     starts("b").good()
-    assert how_many_ordinary("b") == BAD_STARTS
+    assert whole_starts("b") == BAD_ENDS
     starts("b").once_more()
-    assert [starts("b").begin() for _ in range(2)] == [True, False]
+    assert whole_starts("b") == 1
+
+
+def test_a_power_cut_or_a_kill_says_nothing_of_the_program(tmp_path: Path) -> None:
+    life = "import sys, os, signal; from pathlib import Path; from agent.fleet.starts import Starts\n"
+    life += "starts = Starts(Path(sys.argv[1])); print(starts.begin(), flush=True)\n"
+    life += "with starts.watched(): os.kill(os.getpid(), int(sys.argv[2]))"
+    for number, whole in ((signal.SIGKILL, [True] * (BAD_ENDS + 2)),
+                          (signal.SIGSEGV, [True] * BAD_ENDS + [False])):
+        ended = [subprocess.run([sys.executable, "-c", life, str(tmp_path), str(int(number))], cwd=ROOT, check=False,
+                                capture_output=True, text=True).stdout for _ in whole]
+        assert [each == "True\n" for each in ended] == whole
