@@ -164,7 +164,7 @@ class Demo:
         log = (self.root / f"{name}.log").open("ab")
         self.processes.callback(log.close)
         return subprocess.Popen([sys.executable, "-I", "-m", "agent", *words], stdout=log, stderr=log,
-                                env={**os.environ, "OMP_NUM_THREADS": "1"})
+                                env={**os.environ, "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"})
 
 
 def _until(what: str, done: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
