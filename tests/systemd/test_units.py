@@ -67,6 +67,14 @@ def test_the_agent_starts_as_itself_behind_the_guard_with_a_watchdog() -> None:
     assert any(line.startswith("ExecStart=/opt/packbench/current/venv/bin/python -I -m agent run") for line in lines)
 
 
+def test_the_journal_and_what_babbles_are_bounded() -> None:
+    journal = dict(line.split("=") for line in (SYSTEMD / "journald.conf").read_text(encoding="utf-8").splitlines()
+                   if "=" in line)
+    assert (journal["SystemMaxUse"], journal["RuntimeMaxUse"]) == ("64M", "16M")
+    unit = (SYSTEMD / "packbench.service").read_text(encoding="utf-8").splitlines()
+    assert {"LogRateLimitIntervalSec=30", "LogRateLimitBurst=2000", "MemoryMax=500M", "LimitCORE=0"} <= set(unit)
+
+
 def test_no_start_limit_can_make_the_station_deaf() -> None:
     for unit in ("packbench.service", "packbench-upgrade.service"):
         assert "StartLimitIntervalSec=0" in (SYSTEMD / unit).read_text(encoding="utf-8").splitlines()
