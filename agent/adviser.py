@@ -33,7 +33,11 @@ class Adviser:
     def __init__(self, store: Store, settings: Settings) -> None:
         """Take what the store has. Raises StoreError."""
         self._store = store
-        self.advice = Advice(store.shelf.beliefs(), store.shelf.catalogue(),
+        self.recall(settings)
+
+    def recall(self, settings: Settings) -> None:
+        """Know what the store knows: lessons of a commit that failed come again with its events. Raises StoreError."""
+        self.advice = Advice(self._store.shelf.beliefs(), self._store.shelf.catalogue(),
                              settings.packing.false_stops_per_1000)
 
     def begin(self, cartons: Cartons) -> None:

@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from agent.advice import Advice
+from agent.adviser import Adviser
 from agent.messages.catalogue import rows_of
 from agent.packing.master import from_json
 from agent.run import turn
@@ -28,7 +29,7 @@ from agent.station.events import (
 from agent.station.state import State
 from agent.station.values import SuggestedCarton, Suggestion
 from agent.station.view import view
-from agent.store import Store
+from agent.store import Store, StoreError
 from tests.builders import a_job, grams, settings
 
 if TYPE_CHECKING:
@@ -132,6 +133,32 @@ def test_a_packer_who_looked_releases_the_parcel_and_that_teaches(station: Stati
                          CodesSeen(at_ms=5, visit=station.state.box.visit, codes=(Card(Command.RELEASE).text,)))
         station.lift()
     assert station.pack(full_g(2) + 95) == "Done. Take the box.", "a new packaging is learned"
+
+
+def test_a_parcel_whose_commit_failed_teaches_nothing_until_it_is_tried_again(
+    station: Station, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    adviser = Adviser(station.store, CONFIG)
+    station.advice = adviser.advice
+    job = a_job("J-0", papers=[], items=ITEMS)
+    before = adviser.advice.weighted(job, Suggestion()).gross
+    station.send(JobAssigned(at_ms=1, job=job, digest="d", delivery=Delivery(1, 1)),
+                 WeightStable(at_ms=2, gross=grams(full_g(0))))
+    assert station.state.box is not None
+    seen = CodesSeen(at_ms=3, visit=station.state.box.visit, codes=("J-0",))
+
+    def full(_: bytes) -> None:
+        raise StoreError("store.full", "the disk is full.", "Make room.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(station.store, "save_state", full)
+        with pytest.raises(StoreError):
+            station.send(seen)
+    adviser.recall(CONFIG)
+    station.advice = adviser.advice
+    assert adviser.advice.weighted(job, Suggestion()).gross == before
+    station.send(seen)
+    assert adviser.advice.weighted(job, Suggestion()).gross != before
 
 
 def test_a_belief_that_cannot_be_read_starts_anew() -> None:
