@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec.structs import replace
 
 from firmware_config.camera import CameraCalibration
 
@@ -93,6 +94,24 @@ def calibrate(board: Board, size: tuple[int, int], views: Sequence[Sighting], fl
                       {view.name: round(miss, 3) for view, miss in zip(lens.views, lens.view_px, strict=True)},
                       dropped, lens.residuals(), coverage(size, lens.views), float(eye[2]),
                       math.degrees(math.asin(-float(R[2, 2]))))
+
+
+def posed(board: Board, known: CameraCalibration, flat: Sighting) -> Calibrated | NotCalibrated:
+    """Return a calibration whose lens is known, with the pose that the board on the platform shows, or why not."""
+    import cv2
+
+    K, distortion = np.array(known.matrix, float), np.array(known.distortion, float)
+    done, turn, move = cv2.solvePnP(flat.board, flat.pixels, K, distortion)
+    away = np.asarray(cv2.projectPoints(flat.board, turn, move, K, distortion)[0]).reshape(-1, 2) - flat.pixels
+    rms = float(np.sqrt((away**2).sum(axis=1).mean()))
+    if not done or rms > RMS_PX:
+        return NotCalibrated("calibration.other-lens", f"corners miss by {rms:.2f} px with the known lens.",
+                             "Focus or picture mode changed: calibrate the whole camera anew, without --pose.")
+    R, t = platform_pose(board, np.asarray(cv2.Rodrigues(turn)[0], float), np.asarray(move, float).ravel())
+    eye, size = -R.T @ t, (known.width_px, known.height_px)
+    record = replace(known, rotation=_rows(R), translation_mm=(float(t[0]), float(t[1]), float(t[2])), record="")
+    return Calibrated(record, {flat.name: round(rms, 3)}, {}, np.column_stack([flat.pixels, away]),
+                      coverage(size, [flat]), float(eye[2]), math.degrees(math.asin(-float(R[2, 2]))))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,13 +15,14 @@ import numpy as np
 
 from agent.vision.exposure import exposure_of
 from calibration.board import find
-from calibration.camera import CELLS, Calibrated, NotCalibrated, calibrate, coverage
+from calibration.camera import CELLS, Calibrated, NotCalibrated, calibrate, coverage, posed
 from calibration.carton import Checked, checked
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from calibration.board import Board, Sighting
+    from firmware_config.camera import CameraCalibration
 
     Picture = NDArray[np.uint8]
     Grey = NDArray[np.uint8]
@@ -71,12 +72,14 @@ class Said:
 class CameraSession:
     """Feed it pictures (BGR); it answers with what to do, and in the end holds `result` or `refused`.
 
-    `carton_mm` are length, width and height of a reference carton, or None.
+    `carton_mm` are length, width and height of a reference carton, or None. Where the `lens` is known already, only the
+    pose is taken: the dialogue begins with the board on the platform.
     """
 
     board: Board
     size: tuple[int, int]
     carton_mm: tuple[float, float, float] | None = None
+    lens: CameraCalibration | None = None
     phase: Phase = "views"
     views: list[Sighting] = field(default_factory=list)
     empty: list[Picture] = field(default_factory=list)
@@ -109,7 +112,9 @@ class CameraSession:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """What the views still lack, in words."""
+        """What the views still lack, in words; nothing where the lens is known."""
+        if self.lens is not None:
+            return ()
         found = [f"{WANTED_VIEWS - len(self.views)} more views"] if len(self.views) < WANTED_VIEWS else []
         bare = [(row, column) for row in range(CELLS) for column in range(CELLS) if not self.cells[row][column]]
         if len(bare) > CELLS * CELLS - WANTED_CELLS:
@@ -134,7 +139,9 @@ class CameraSession:
             self._began, self._since_s = True, at_s
             if refusal := self._exposed(grey):
                 return refusal
-            said = [Said("do", DO["views"], missing=self.missing, cells=self.cells)]
+            if self.lens is not None:
+                self.phase = "flat"
+            said = [Said("do", DO[self.phase], missing=self.missing, cells=self.cells)]
         if at_s - self._since_s > STEP_TIMEOUT_S:
             return [*said, self._refuse("calibration.timeout", f"nothing came of it for {STEP_TIMEOUT_S:.0f} s: "
                                         f"{'; '.join(self.missing) or DO[self.phase]}")]
@@ -202,7 +209,8 @@ class CameraSession:
         self.empty = [*self.empty, picture] if calm else []
         if len(self.empty) < EMPTY_PICTURES:
             return []
-        found = calibrate(self.board, self.size, self.views, self._flat[-1])
+        found = (calibrate(self.board, self.size, self.views, self._flat[-1]) if self.lens is None
+                 else posed(self.board, self.lens, self._flat[-1]))
         if isinstance(found, NotCalibrated):
             return [self._refuse(found.code, f"{found.detail} {found.hint}")]
         self.result = found

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from agent.devices import Camera
     from agent.local import Loan
+    from firmware_config.settings import Camera as Section
+    from firmware_config.settings import Settings
 
 SETTINGS = Path("/etc/packbench/station.toml")
 SETTLE_FRAMES = 20
@@ -68,6 +70,15 @@ class CameraSource:
         finally:
             camera.close()
 
+    @contextmanager
+    def opened(self, at: dict[str, float]) -> Iterator[Camera]:
+        """Open the camera as it was locked. Raises DeviceError."""
+        camera = self._opened(at)
+        try:
+            yield camera
+        finally:
+            camera.close()
+
     def _opened(self, at: dict[str, float]) -> Camera:
         return open_camera(self.driver, self.path, lambda: int(time.monotonic() * 1000), width=self.size[0],
                            height=self.size[1], rate_hz=self.rate_hz, locked=at)
@@ -75,22 +86,36 @@ class CameraSource:
 
 def camera_of(config: Path | None, name: str, socket: Path | None) -> CameraSource:
     """Return a station's camera by its name, or its only measuring one for an empty name. Raises DeviceError."""
-    from firmware_config.settings import ConfigError, load
-
-    try:
-        settings = load(config or SETTINGS)
-    except ConfigError as error:
-        raise DeviceError("calibration.no-settings", str(error), "Mend the file, or name it with --config.") from error
+    settings = _settings(config)
     names = camera_names(len(settings.camera))
-    measuring = [one for one, camera in zip(names, settings.camera, strict=True) if "measure" in camera.role]
+    measuring = [one.name for one in cameras_that_measure(config, socket)]
     if not name and len(measuring) == 1:
         name = measuring[0]
     if name not in names:
         raise DeviceError("calibration.no-camera", f"the station has {', '.join(names) or 'no camera'}"
                           + (f", not {name}." if name else "."), "Say which one with --camera.")
-    one = settings.camera[names.index(name)]
+    return _source(settings, name, settings.camera[names.index(name)], socket)
+
+
+def cameras_that_measure(config: Path | None, socket: Path | None) -> list[CameraSource]:
+    """Return a station's measuring cameras. Raises DeviceError."""
+    settings = _settings(config)
+    return [_source(settings, name, one, socket)
+            for name, one in zip(camera_names(len(settings.camera)), settings.camera, strict=True)
+            if "measure" in one.role]
+
+
+def _settings(config: Path | None) -> Settings:
+    from firmware_config.settings import ConfigError, load
+
+    try:
+        return load(config or SETTINGS)
+    except ConfigError as error:
+        raise DeviceError("calibration.no-settings", str(error), "Mend the file, or name it with --config.") from error
+
+
+def _source(settings: Settings, name: str, one: Section, socket: Path | None) -> CameraSource:
     return CameraSource(
         name, one.driver, settings.bench if one.driver == "bench" else one.path, (one.width_px, one.height_px),
         one.rate_hz, calibration_file(Path(settings.directory), name, one.calibration), Path(settings.directory),
-        settings.station.id,
-        socket or Path(settings.socket))
+        settings.station.id, socket or Path(settings.socket))

@@ -39,6 +39,7 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
 @click.option("--camera", "name", default="", help="Which one, where the station has several: camera[1].")
 @click.option("--carton", nargs=3, type=click.FloatRange(50, 900), metavar="L W H",
               help="A reference carton, mm over its edges: checks the calibration and tells how round edges are.")
+@click.option("--pose", is_flag=True, help="Only where the measuring cameras are, all at once; their lenses stay.")
 @click.option("--technician", default="", help="Who does it; goes on the record.")
 @click.option("--yes", is_flag=True, help="Give the last yes beforehand.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; the default at a camera without a terminal.")
@@ -148,18 +149,22 @@ def _named(path: Path, words: tuple[str, ...]) -> bool:
     return any(part.startswith(words) for part in re.split(r"[^a-z0-9]+", path.stem.lower()))
 
 
-def _live(board: Board, *, config: Path | None, name: str, socket: Path | None,
-          carton: tuple[float, float, float] | None, technician: str, yes: bool, as_json: bool) -> None:
+def _live(board: Board, *, config: Path | None, name: str, socket: Path | None, pose: bool,
+          carton: tuple[float, float, float] | None, **how: Any) -> None:  # noqa: ANN401 (click checked them)
     from agent.devices import DeviceError
     from calibration.camera_live import calibrate_live
-    from calibration.camera_source import camera_of
+    from calibration.camera_pose import pose_live
+    from calibration.camera_source import camera_of, cameras_that_measure
 
     try:
-        source = camera_of(config, name, socket)
+        sources = cameras_that_measure(config, socket) if pose else [camera_of(config, name, socket)]
     except DeviceError as error:
         stop(error.code, error.detail, error.hint)
     try:
-        calibrate_live(source, board, carton, technician, yes=yes, as_json=as_json)
+        if pose:
+            pose_live(sources, board, **how)
+        else:
+            calibrate_live(sources[0], board, carton, **how)
     except KeyboardInterrupt:
         stop("calibration.aborted", "stopped by Ctrl-C.", "The old calibration is still in force.", 1)
     except DeviceError as error:

@@ -120,7 +120,7 @@ class Eye:
 
 
 def grey(level: int) -> Picture:
-    return np.full((LENS.height_px, LENS.width_px, 3), level, np.uint8)
+    return np.full((SMALL.height_px, SMALL.width_px, 3), level, np.uint8)
 
 
 @pytest.mark.parametrize(("sees", "code"), [
@@ -134,7 +134,7 @@ def grey(level: int) -> Picture:
 def test_a_camera_that_sees_badly_says_so_once_while_nobody_asks_and_once_that_it_is_well(
     tmp_path: Path, sees: object, code: str,
 ) -> None:
-    eye = Eye(tmp_path)
+    eye = Eye(tmp_path, SMALL)
     assert eye.rest(Scene()) == []
     assert eye.rest(sees) == [code]
     assert eye.rest() == []
@@ -142,7 +142,7 @@ def test_a_camera_that_sees_badly_says_so_once_while_nobody_asks_and_once_that_i
 
 
 def test_a_black_picture_is_said_with_a_box_on_the_platform_too_but_a_white_box_is_no_fault(tmp_path: Path) -> None:
-    eye = Eye(tmp_path)
+    eye = Eye(tmp_path, SMALL)
     eye.rest(Scene())
     assert [type(one) for one in eye.look(ASKED, grey(255))] == [CodesSeen]
     assert eye.look(ASKED, grey(3))[0].code == "camera.black"

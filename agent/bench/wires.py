@@ -58,6 +58,8 @@ class Wires:
         draft.write_bytes(msgspec.json.encode(facts))
         draft.replace(directory / "bench.json")
         ready()
+        # The bare bench takes half a second to draw; done while the station starts, nobody waits for it.
+        threading.Thread(target=bench.picture, name="first-picture", daemon=True).start()
         while not self._stop.wait(PUMP_S):
             self._pump()
         (directory / "bench.json").unlink(missing_ok=True)

@@ -59,7 +59,13 @@ class ManyTexts(click.Command):
     metavar="TEXT...",
     help="Texts that should be there; a picture is done when all were read. May be repeated.",
 )
-@click.option("--budget-s", default=10.0, show_default=True, type=click.FloatRange(0.01, 600), help="Processor time per picture.")
+@click.option(
+    "--budget-s",
+    default=10.0,
+    show_default=True,
+    type=click.FloatRange(0.01, 600),
+    help="Processor time per picture.",
+)
 @click.option(
     "--draw",
     "folder",

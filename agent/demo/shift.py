@@ -266,9 +266,9 @@ def paper_out(demo: Demo, job: str) -> None:
     demo.line(f"{job}: the printer printed the whole label on the new roll, once; done")
 
 
-def broker_away(demo: Demo, jobs: list[str]) -> None:
-    """The broker dies; what was received is packed all the same, and told when it is back."""
-    for job in jobs:
+def broker_away(demo: Demo, jobs: list[str], later: str) -> None:
+    """The broker dies; what was received is packed all the same, and told when it is back. One job waits for later."""
+    for job in (*jobs, later):
         demo.packer.paper(job)
     demo.broker.kill()
     demo.line("the broker is gone")
@@ -361,8 +361,10 @@ def play(demo: Demo) -> None:
     overweight(demo, order(4, [ANVIL], box([ANVIL], 250, 200, 120), verify={"max_gross_g": 10_000}))
     swapped(demo, order(5, [MUG]), order(6, [LAMP], box([LAMP], 270, 190, 90)))
     paper_out(demo, order(7, [TEA, MUG]))
-    broker_away(demo, [order(8, [MUG]), order(9, [LAMP], box([LAMP], 250, 210, 70))])
-    killed(demo, order(10, [MUG, TEA]))
+    offline = [order(8, [MUG]), order(9, [LAMP], box([LAMP], 250, 210, 70))]
+    tenth = order(10, [MUG, TEA])
+    broker_away(demo, offline, tenth)
+    killed(demo, tenth)
     cancelled(demo, order(11, [TEA]))
     early = order(12, [TEA, CUP], box([TEA, CUP], 220, 170, 60), lang="fr", label_when="before_packing",
                   verify={"weight": {"expected_g": 1_133, "tolerance_g": 40}})

@@ -8,23 +8,28 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import replace as with_figures
 
 from agent.bench.bench import BOARD_SIZE_MM, charuco
 from agent.bench.camera import LENS, render
 from agent.bench.scene import Box, Hand, Panel, Scene
 from agent.devices import Frame
 from calibration.board import Board
+from calibration.camera import NotCalibrated
 from calibration.camera_live import Screen
 from calibration.camera_session import CameraSession
+from calibration.carton import checked
 from calibration.cli_camera import camera
 from firmware_config.camera import empty_file, read_calibration
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from agent.bench.lens import Lens
     from calibration.camera_session import Said
 
 LENS_720 = replace(LENS, width_px=1280, height_px=720, focal_px=1500.0, centre_px=(644.0, 355.0))
@@ -162,21 +167,28 @@ def test_the_record_is_written_once_and_put_in_force_after_the_yes(technician: A
     assert record["board"]["thickness_mm"] == 3.0
 
 
-@pytest.mark.parametrize(("pictures", "words", "code"), [
-    ("black", (), "camera.black"),
-    ("white", (), "camera.over-exposed"),
-    ("shown", ("--carton", "300", "180", "110"), "calibration.wrong-carton"),
-    ("views", (), "calibration.aborted"),
+@pytest.mark.parametrize(("pictures", "code"), [
+    ("black", "camera.black"),
+    ("white", "camera.over-exposed"),
+    ("views", "calibration.aborted"),
 ])
-def test_a_refusal_has_its_cause_and_changes_nothing(technician: Any, tmp_path: Path, pictures: str,  # noqa: ANN401 (a fixture)
-                                                     words: tuple[str, ...], code: str) -> None:
+def test_a_refusal_has_its_cause_and_changes_nothing(technician: Any, tmp_path: Path,  # noqa: ANN401 (a fixture)
+                                                     pictures: str, code: str) -> None:
     flat = {"black": 2, "white": 255}
     level = cv2.imencode(".png", np.full((720, 1280, 3), flat.get(pictures, 0), np.uint8))[1].tobytes()
-    seen = {"shown": shown(), "views": shown()[:8]}.get(pictures, (level,))
-    status, lines, told = technician(seen, "--yes", *words)
+    status, lines, told = technician(shown()[:8] if pictures == "views" else (level,), "--yes")
     assert status == 1
     assert code in (lines[-1].get("code") or told)
     assert not (tmp_path / "calibration").exists()
+
+
+def test_a_carton_of_another_size_refuses_the_calibration() -> None:
+    session, _ = played()
+    assert session.result is not None
+    found = checked(session.result.calibration, session.background, [pixels(shown()[-1])], (300.0, 180.0, 110.0))
+    assert isinstance(found, NotCalibrated)
+    assert found.code == "calibration.wrong-carton"
+    assert "-59" in found.detail
 
 
 def test_a_station_of_two_cameras_is_asked_which(technician: Any, tmp_path: Path) -> None:  # noqa: ANN401 (a fixture)
@@ -198,3 +210,45 @@ def test_a_terminal_shows_one_map_that_is_drawn_over(capsys: pytest.CaptureFixtu
     assert drawn.startswith(f"\x1b[{lines}A\x1b[J")
     assert drawn.count("|") == 8
     assert "still missing: 10 more views" in drawn
+
+
+def test_the_pose_alone_is_taken_of_all_cameras_at_once_and_their_worlds_agree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = replace(LENS_720, azimuth_deg=LENS_720.azimuth_deg - 85)
+    file = tmp_path / "station.toml"
+    cameras = "".join(f'[[camera]]\ndriver = "folder"\npath = "{n}"\nwidth_px = 1280\nheight_px = 720\n'
+                      for n in (0, 1))
+    file.write_text(f'directory = "{tmp_path}"\nsocket = "{tmp_path}/none.sock"\n[station]\nid = "s"\nsite = "a"\n'
+                    f'[broker]\nurl = "mqtt://x"\n{cameras}')
+    (tmp_path / "calibration").mkdir()
+    for number, lens in enumerate((LENS_720, other)):  # the lenses are known, where they are is not
+        known = with_figures(lens.calibration(), translation_mm=(0.0, 0.0, 1000.0))
+        record = json.dumps({"calibration": msgspec.to_builtins(known)})
+        (tmp_path / "calibration" / f"camera[{number}].json").write_text(record)
+    lying = Scene(panel=Panel(charuco(), BOARD_SIZE_MM, 12.0, -7.0, 3.0, turn_deg=20))
+
+    class Eye:
+        def __init__(self, lens: Lens) -> None:
+            self._lens, self._frames = lens, 0
+
+        def frame(self, timeout_s: float) -> Frame:
+            del timeout_s
+            self._frames += 1
+            scene = lying if self._frames < 6 else Scene()
+            jpeg = cv2.imencode(".jpg", render(scene, self._frames, self._lens))[1].tobytes()
+            return Frame(self._frames * 200, jpeg, "measure")
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr("calibration.camera_source.open_camera",
+                        lambda _, path, *__, **___: Eye((LENS_720, other)[int(path)]))
+    done = CliRunner().invoke(camera, ["--pose", "--config", str(file), "--square-mm", "50", "--thickness-mm", "3",
+                                       "--yes"])
+    assert done.exit_code == 0, done.output
+    found = [read_calibration(tmp_path / "calibration" / f"camera[{number}].json") for number in (0, 1)]
+    eyes = [-np.array(one.rotation).T @ np.array(one.translation_mm) for one in found]
+    between = float(np.linalg.norm(eyes[0] - eyes[1]))
+    assert abs(between - float(np.linalg.norm(LENS_720.eye() - other.eye()))) < 2.0
+    assert all(abs(eye[2] - LENS_720.eye()[2]) < 2.0 for eye in eyes)
