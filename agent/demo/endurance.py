@@ -57,8 +57,10 @@ class Endurance:
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """Say something to the broker as somebody else does."""
         from paho.mqtt import publish
+        from paho.mqtt.client import MQTTv5
 
-        publish.single(topic, payload, qos=1, retain=retain, hostname="127.0.0.1", port=self.demo.broker.port)
+        publish.single(topic, payload, qos=1, retain=retain, hostname="127.0.0.1", port=self.demo.broker.port,
+                       protocol=MQTTv5)
 
     def push(self, stable: dict[str, Any], *, key: bytes = b"") -> None:
         """Push the site's next layer."""
