@@ -28,10 +28,13 @@ COMMANDS = ROOT / "agent" / "cli" / "README.md"
 CODE = re.compile(r"[a-z]+(-[a-z0-9]+)*(\.[a-z]+(-[a-z0-9]+)*)+")
 FILE_ENDINGS = {"bin", "conf", "crt", "csv", "db", "dylib", "dll", "html", "jpg", "json", "jsonl", "key", "md", "new",
                 "pdf", "pem", "png", "pub", "py", "so", "sock", "svg", "tar", "toml", "txt"}
-OTHER_FIRST_WORDS = {"agent", "calibration", "firmware_config", "importlib", "os", "packbench", "paho", "sys", "tests"}
+OTHER_FIRST_WORDS = {"agent", "firmware_config", "importlib", "os", "packbench", "paho", "sys", "tests"}
 NO_CODES = {"candidate.body", "jobs.open"}  # a place in a layer, a counter of the store
 # Codes that carry no sentence where they are given.
 WORDS = {
+    "calibration.factor-sign": ("the counts fall where the load grows", "Swap the cell's green and white wire."),
+    "calibration.incomplete": ("the dialogue ended before its last step", "Begin again."),
+    "calibration.unstable-zero": ("the empty scale does not come to rest", "Keep it clear of draught and touch."),
     "camera.codes-too-small": ("a code's narrowest bar is too few pixels wide", "Move the camera closer."),
     "camera.lifted-too-early": ("the box was lifted before its size was measured", "Leave it a moment longer."),
     "camera.measuring": ("the size is still being measured", ""),
