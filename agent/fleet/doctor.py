@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 
 from agent.fleet.identity import IdentityError
 from agent.fleet.renewal import ASKS_AFTER, validity
+from agent.fleet.starts import BAD_ENDS, CRASHED, FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -43,7 +44,7 @@ def examine(root: Path, settings: Settings | None) -> Iterator[Finding]:
     """Yield the findings for the machine at `root`, in the order in which a technician would mend them."""
     checks: Iterable[Callable[[], Iterable[Finding]]] = (
         partial(power, root), partial(card, root), partial(disk, root, settings), partial(clock, root),
-        partial(certificate, root, settings),
+        partial(certificate, root, settings), partial(lives, root, settings),
         partial(groups, root), partial(device_nodes, root, settings), partial(thermometer, root, settings),
         partial(ipp_usb, root), partial(pins, root),
         libraries, distributions, partial(fonts, root),
@@ -148,6 +149,21 @@ def certificate(root: Path, settings: Settings | None) -> Iterator[Finding]:
         yield Finding("certificate.ends", "warn", f"the station's certificate ends on {last:%Y-%m-%d}.", mend)
     else:
         yield Finding("certificate.holds", "ok", f"the station's certificate holds until {last:%Y-%m-%d}.")
+
+
+def lives(root: Path, settings: Settings | None) -> Iterator[Finding]:
+    """Yield whether the agent ends by its own fault, and what crashed."""
+    folder = root / (settings.directory if settings else "/var/lib/packbench").lstrip("/")
+    said = _text(folder / FILE).partition(" ")[0]
+    count = int(said) if said.isdigit() else 0
+    crash = _text(folder / CRASHED).partition("\n")[0]
+    if count:
+        level: Literal["bad", "warn"] = "bad" if count >= BAD_ENDS - 1 else "warn"
+        yield Finding("agent.ends", level, f"the agent ended by its own fault {count} times in a row. {crash}".rstrip(),
+                      f"journalctl -u packbench; {folder / CRASHED}; then systemctl restart packbench.")
+    elif crash:
+        yield Finding("agent.crashed", "warn", f"the agent has crashed: {crash}",
+                      f"Send {folder / CRASHED} to support and delete it.")
 
 
 def groups(root: Path) -> Iterator[Finding]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LOG = logging.getLogger("packbench")
-FILE, CRASH = "starts", "crash.txt"
+FILE, CRASH, CRASHED = "starts", "crash.txt", "crash.old.txt"
 # So many lives may end badly one after the other.
 BAD_ENDS = 5
 # A life that lasted so long began well.
@@ -42,7 +42,7 @@ class Starts:
         with contextlib.suppress(OSError):
             if self._crash.exists() and self._crash.stat().st_size:
                 self.bad()
-                kept = self._crash.replace(self._crash.with_name("crash.old.txt"))
+                kept = self._crash.replace(self._crash.with_name(CRASHED))
                 first = kept.read_text(encoding="utf-8", errors="replace").partition("\n")[0]
                 LOG.warning("the last life ended with %s; all of it: %s", first, kept)
         return self._count() < BAD_ENDS
