@@ -202,17 +202,19 @@ def _copies(images: Iterable[Path], folder: Path) -> dict[Path, Path]:
 
 def _draw(grey: NDArray[np.uint8], codes: list[Code], copy: Path) -> None:
     """Write a grey copy with accepted codes outlined in green and refused ones in red."""
-    from PIL import Image, ImageDraw
+    from PIL import Image, ImageDraw, ImageFont
 
     canvas = Image.fromarray(grey).convert("RGB")
     pen = ImageDraw.Draw(canvas)
     width = max(2, max(canvas.size) // 400)
+    letters_px = max(11, max(canvas.size) // 100)
+    font = ImageFont.load_default(letters_px)
     for code in codes:
         colour = (0, 160, 60) if code.accepted else (210, 30, 30)
         pen.polygon(code.corners, outline=colour, width=width)
         left, top = min(code.corners, key=lambda point: point[1])
         label = f"{code.symbology} {printable(code.text)[:40]}".encode("ascii", "replace").decode("ascii")
-        pen.text((left, max(0, top - 14)), label, fill=colour)
+        pen.text((left, max(0, top - 1.3 * letters_px)), label, fill=colour, font=font)
     try:
         copy.parent.mkdir(parents=True, exist_ok=True)
         canvas.save(copy)
