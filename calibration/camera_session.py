@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from agent.vision.background import is_calm
 from agent.vision.exposure import exposure_of
 from calibration.board import find
 from calibration.camera import CELLS, Calibrated, NotCalibrated, calibrate, coverage, posed
@@ -41,8 +42,6 @@ LYING_SHARE = 0.0002
 NEW_SHARE = 0.05
 NEW_DEG = 8.0
 LYING_PICTURES, EMPTY_PICTURES, CARTON_PICTURES = 4, 5, 3
-CALM = 10.0
-"""Grey levels that a picture at rest may change by, seen in pixels eight times as wide."""
 STEP_TIMEOUT_S = 300.0
 SIDES = ("right", "bottom", "left", "top")
 
@@ -90,7 +89,7 @@ class CameraSession:
     _cartons: list[Picture] = field(default_factory=list)
     _tilts: list[tuple[float, float]] = field(default_factory=list)
     _last: Sighting | None = None
-    _small: Grey | None = None
+    _before: Picture | None = None
     _began: bool = False
     _judged: bool = False
     _since_s: float = 0.0
@@ -147,7 +146,8 @@ class CameraSession:
                                         f"{'; '.join(self.missing) or DO[self.phase]}")]
         before = self.phase, len(self.views)
         sighting = find(self.board, f"view{len(self.views) + 1}", grey) if self.phase != "carton" else None
-        calm = self._is_calm(grey)
+        calm = self._before is not None and is_calm(self._before, picture)
+        self._before = picture
         match self.phase:
             case "views":
                 said += self._view(sighting, grey)
@@ -232,14 +232,6 @@ class CameraSession:
 
         now, then = (cv2.resize(one, (160, 90), interpolation=cv2.INTER_AREA) for one in (picture, self.empty[-1]))
         return float(np.mean(cv2.absdiff(now, then).max(axis=2) > 25)) > 0.02
-
-    def _is_calm(self, grey: Grey) -> bool:
-        """Whether nothing moved since the last picture."""
-        import cv2
-
-        small = np.asarray(cv2.resize(grey, None, fx=1 / 8, fy=1 / 8, interpolation=cv2.INTER_AREA), np.uint8)
-        last, self._small = self._small, small
-        return last is not None and float(np.percentile(cv2.absdiff(last, small), 99.8)) < CALM
 
     def _next(self, phase: Phase) -> list[Said]:
         self.phase = phase

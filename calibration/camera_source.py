@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from agent.devices import DeviceError
 from agent.devices.cameras import Driver, lock, open_camera
+from calibration.source import SETTINGS, settings_in
 from firmware_config.camera import calibration_file, camera_names
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from firmware_config.settings import Camera as Section
     from firmware_config.settings import Settings
 
-SETTINGS = Path("/etc/packbench/station.toml")
 SETTLE_FRAMES = 20
 """A USB camera has focused and exposed after so many pictures."""
 
@@ -86,7 +86,7 @@ class CameraSource:
 
 def camera_of(config: Path | None, name: str, socket: Path | None) -> CameraSource:
     """Return a station's camera by its name, or its only measuring one for an empty name. Raises DeviceError."""
-    settings = _settings(config)
+    settings = settings_in(config or SETTINGS)
     names = camera_names(len(settings.camera))
     measuring = [one.name for one in cameras_that_measure(config, socket)]
     if not name and len(measuring) == 1:
@@ -99,19 +99,10 @@ def camera_of(config: Path | None, name: str, socket: Path | None) -> CameraSour
 
 def cameras_that_measure(config: Path | None, socket: Path | None) -> list[CameraSource]:
     """Return a station's measuring cameras. Raises DeviceError."""
-    settings = _settings(config)
+    settings = settings_in(config or SETTINGS)
     return [_source(settings, name, one, socket)
             for name, one in zip(camera_names(len(settings.camera)), settings.camera, strict=True)
             if "measure" in one.role]
-
-
-def _settings(config: Path | None) -> Settings:
-    from firmware_config.settings import ConfigError, load
-
-    try:
-        return load(config or SETTINGS)
-    except ConfigError as error:
-        raise DeviceError("calibration.no-settings", str(error), "Mend the file, or name it with --config.") from error
 
 
 def _source(settings: Settings, name: str, one: Section, socket: Path | None) -> CameraSource:

@@ -112,7 +112,7 @@ def source_of(given: dict[str, Any]) -> Source:
     """Return the scale that the options name, what they leave open from the station's file. Raises DeviceError."""
     config = given.pop("config") or (SETTINGS if SETTINGS.exists() else None)
     told = {name: given.pop(name) for name in ("socket", "directory", "capacity", "division", "rate", "driver", "path")}
-    settings = _settings(config) if config is not None else None
+    settings = settings_in(config) if config is not None else None
     one = settings.scale[0] if settings is not None and settings.scale else None
     capacity_g = told["capacity"] or (one.capacity_g if one is not None else 30_000.0)
     division_g = told["division"] or (one.division_g if one is not None and not told["capacity"] else capacity_g / 3000)
@@ -130,13 +130,14 @@ def source_of(given: dict[str, Any]) -> Source:
         Path(one.thermometer) if one is not None and one.thermometer else None)
 
 
-def _settings(config: Path) -> Settings:
+def settings_in(config: Path) -> Settings:
+    """Return a station's settings. Raises DeviceError `calibration.no-settings`."""
     from firmware_config.settings import ConfigError, load
 
     try:
         return load(config)
     except ConfigError as error:
-        raise DeviceError("calibration.no-settings", str(error), "Mend the file.") from error
+        raise DeviceError("calibration.no-settings", str(error), "Mend the file, or name it with --config.") from error
 
 
 def _way(one: Scale, settings: Settings | None) -> tuple[Driver | None, str]:
