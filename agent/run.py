@@ -37,7 +37,7 @@ from agent.station.events import (
 )
 from agent.station.machine import step
 from agent.station.records import Acknowledge, Effect, SendPage, Synchronize
-from agent.station.state import State
+from agent.station.state import Broken, State
 from agent.station.view import look, view
 from agent.store import Store, StoreError
 from agent.trace import brief
@@ -254,10 +254,12 @@ class Agent:
                 LOG.warning("%s: %s %s", error.code, error.detail, error.hint)
             self.chores.trouble(error)
             self.trouble = error
+            self.state = replace(self.state, broken=(Broken("store", error.code, error.hint), *self._broken_devices()))
             self._retry = [event for event in events if not isinstance(event, TimePassed)]
             return
         if self.trouble is not None:
             LOG.warning("the store works again")
+            self.state = replace(self.state, broken=self._broken_devices())
         self.trouble, self._retry = None, []
         for event in events:
             self.files.notice(event)
@@ -266,6 +268,9 @@ class Agent:
                 LOG.info("%s", brief(event))
         for effect in effects:
             self._perform(effect)
+
+    def _broken_devices(self) -> tuple[Broken, ...]:
+        return tuple(one for one in self.state.broken if one.device != "store")
 
     def _perform(self, effect: Effect) -> None:
         match effect:
@@ -370,14 +375,13 @@ class Agent:
 
     def status(self) -> dict[str, object]:
         """Return what the station is and does, for people and machines."""
-        lost = {"store": {"code": self.trouble.code, "hint": self.trouble.hint}} if self.trouble is not None else {}
         return {
             "station": self.settings.station.id, "site": self.settings.station.site, "boot": self.store.boot,
             "link": "up" if self.state.link_up else "down", "why_down": "" if self.state.link_up else self._why_down,
             "view": msgspec.to_builtins(view(self.state, self.settings)),
             "live_g": self.devices.live_g, "rolls": self.devices.rolls(), "printers": self.devices.printers(),
             "measures": self.devices.measures, "short": msgspec.to_builtins(rolls.short(self.state, self.settings)),
-            "broken": msgspec.to_builtins(self.state.broken), **lost,
+            "broken": msgspec.to_builtins(self.state.broken),
             "parcels": [{"parcel": one.id, "state": one.state, "reasons": list(one.reasons)}
                         for one in self.state.parcels],
             "pages": [{"mark": one.mark, "role": one.role, "job": one.job, "state": one.state}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -15,12 +16,13 @@ from agent.demo.audit import audit
 from agent.demo.packer import Size
 from agent.demo.shift import MUG, TEA, Demo, killed, plain
 from agent.local import LocalError, Station
-from agent.run import turn
+from agent.run import Agent, turn
 from agent.station.events import AgentStarted, Delivery, JobAssigned
 from agent.station.records import SendPage
 from agent.station.state import State
 from agent.store import Store, StoreError
 from agent.trace import brief
+from firmware_config.settings import parse
 from tests.builders import a_job, job_payload, settings
 
 if TYPE_CHECKING:
@@ -161,6 +163,24 @@ def test_nothing_happens_when_the_commit_fails_and_the_same_events_work_later(tm
         store.close()
     assert [page.job for page in state.prints] == ["J-1"]
     assert any(isinstance(effect, SendPage) for effect in effects)
+
+
+def test_a_database_that_somebody_holds_is_told_on_the_screen_and_forgotten_when_it_is_free(tmp_path: Path) -> None:
+    agent = Agent(parse({"station": {"id": "st-1", "site": "ams1"}, "broker": {"url": "mqtt://127.0.0.1:1"},
+                         "directory": str(tmp_path), "socket": str(tmp_path / "socket")}, "test"))
+    other = sqlite3.connect(tmp_path / "packbench.db")
+    try:
+        other.execute("BEGIN IMMEDIATE")
+        agent._once()
+        assert [one.code for one in agent.state.broken] == ["store.locked"]
+        assert agent._shown is not None
+        assert agent._shown.sentence == "Mend the store first."
+        other.rollback()
+        agent._once()
+        assert agent.state.broken == ()
+    finally:
+        agent._close()
+        other.close()
 
 
 def _many() -> list[JobAssigned]:

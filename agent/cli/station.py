@@ -87,8 +87,6 @@ def status(socket_path: Path, as_json: bool) -> None:
     click.echo(f"now: {answer['view']['sentence']} {answer['view']['hint']}".rstrip())
     for broken in answer["broken"]:
         click.echo(f"broken: {broken['device']}: {broken['code']}. {broken['hint']}")
-    if "store" in answer and "code" in answer["store"]:
-        click.echo(f"broken: store: {answer['store']['code']}. {answer['store']['hint']}")
     for name, roll in answer.get("rolls", {}).items():
         about = "about" if roll["known"] else "at most"
         click.echo(f"{name}: {roll['media']} mm roll, {about} {roll['labels_left']} labels left")
