@@ -266,9 +266,9 @@ def paper_out(demo: Demo, job: str) -> None:
     demo.line(f"{job}: the printer printed the whole label on the new roll, once; done")
 
 
-def broker_away(demo: Demo, jobs: list[str], later: str) -> None:
-    """The broker dies; what was received is packed all the same, and told when it is back. One job waits for later."""
-    for job in (*jobs, later):
+def broker_away(demo: Demo, jobs: list[str], later: str = "") -> None:
+    """The broker dies; what was received is packed all the same, and told when it is back. A job may wait for later."""
+    for job in filter(None, (*jobs, later)):
         demo.packer.paper(job)
     demo.broker.kill()
     demo.line("the broker is gone")
