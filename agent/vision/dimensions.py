@@ -96,34 +96,28 @@ def measure(looks: Sequence[Look], range_height_mm: float | None = None) -> Dime
         return refused("camera.wrong-size")
     views = [View.of(look.calibration) for look in looks]
     radius_mm = sum(look.calibration.edge_radius_mm for look in looks) / len(looks)
-    seen: list[list[Evidence]] = [[] for _ in looks[0].frames]
-    moved_px = 0.0
-    for look, view in zip(looks, views, strict=True):
-        for number, frame in enumerate(look.frames):
-            if np.median(frame[::8, ::8]) < DARKEST:
-                return refused("camera.too-dark")
-            changed, nudged = _evidence(view, frame, look.empty)
-            if nudged is not None and not nudged.corrected:
-                return refused("camera.moved")
-            moved_px = max(moved_px, nudged.moved_px if nudged is not None else 0.0)
-            if changed is None:
-                return refused("dimensions.empty")
-            seen[number].append(changed)
-    found = answers(seen[0], radius_mm)
-    spread = uncertainty(seen[0], found[0].box, radius_mm) if found else np.full(3, np.inf)
+    first = _seen(looks, views, 0)
+    if isinstance(first, Refused):
+        return first
+    seen, moved_px = first
+    found = answers(seen, radius_mm)
+    spread = uncertainty(seen, found[0].box, radius_mm) if found else np.full(3, np.inf)
     u95 = 1.96 * np.hypot(spread, MODEL_MM)
-    code = objection(seen[0], found, u95, range_height_mm)
+    code = objection(seen, found, u95, range_height_mm)
     if code:
         answer = refused(code, found[0] if found else None)
         if code == "dimensions.not-a-box":
-            return replace(answer, about_mm=_about(seen[0]))
+            return replace(answer, about_mm=_about(seen))
         if code == "dimensions.height-not-observable" and u95[:2].max() <= U95_MM:
             length, width, _ = _extents(found[0].box, u95)
             return replace(answer, length=length, width=width)
         return answer
     boxes = [found[0].box]
-    for views_then in seen[1:]:
-        again = fit.refine(views_then, found[0].box, radius_mm, fit.FINE)
+    for number in range(1, len(looks[0].frames)):
+        then = _seen(looks, views, number)
+        if isinstance(then, Refused):
+            return then
+        again = fit.refine(then[0], found[0].box, radius_mm, fit.FINE)
         if np.abs(again[3:] - found[0].box[3:]).max() > AGREE_MM:
             return refused("dimensions.unsteady", found[0])
         boxes.append(again)
@@ -162,6 +156,25 @@ def _fits(look: Look) -> bool:
     """True when all pictures have the size that the camera was calibrated in."""
     wanted = (look.calibration.height_px, look.calibration.width_px, 3)
     return all(picture.shape == wanted for picture in (look.empty, *look.frames))
+
+
+def _seen(looks: Sequence[Look], views: Sequence[View], number: int) -> tuple[list[Evidence], float] | Refused:
+    """What changed in each camera's frame of this number, and how far the camera that moved most had moved (pixels)."""
+    seen: list[Evidence] = []
+    moved_px = 0.0
+    for look, view in zip(looks, views, strict=True):
+        frame = look.frames[number]
+        if np.median(frame[::8, ::8]) < DARKEST:
+            return refused("camera.too-dark")
+        changed, nudged = _evidence(view, frame, look.empty)
+        if nudged is not None:
+            if not nudged.corrected:
+                return refused("camera.moved")
+            moved_px = max(moved_px, nudged.moved_px)
+        if changed is None:
+            return refused("dimensions.empty")
+        seen.append(changed)
+    return seen, moved_px
 
 
 def _evidence(view: View, frame: Picture, empty: Picture) -> tuple[Evidence | None, Nudge | None]:

@@ -167,14 +167,14 @@ def _peaks(angles: Points, weights: Points, count: int) -> tuple[Points, Points]
     return np.array(places), np.array(values)
 
 
-def profiles(seen: Evidence, edges: Aligned, threshold: float = 1.2) -> list[tuple[Points, Points]]:
-    """Return for the x and y directions the peaks of plane angles about them, and their votes.
+def profiles(seen: Evidence, edges: Aligned, rim: Points, threshold: float = 1.2) -> list[tuple[Points, Points]]:
+    """Return for the x and y directions the peaks of plane angles about them, and their votes; `rim` is the outline.
 
     The angle is measured in the vertical plane across the direction, from the horizontal that points away from the
     camera's side (+y for x edges, -x for y edges).
     """
     cos, sin = math.cos(edges.yaw), math.sin(edges.yaw)
-    rim = seen.view.rays(outline(seen))
+    ends_of = seen.view.rays(rim)
     found = []
     for axis, away in ((0, (-sin, cos)), (1, (cos, sin))):
         strength = edges.strength[:, :, axis]
@@ -184,7 +184,7 @@ def profiles(seen: Evidence, edges: Aligned, threshold: float = 1.2) -> list[tup
         angle = np.arctan2(rays[:, 2], rays[:, 0] * away[0] + rays[:, 1] * away[1])
         places, votes = _peaks(angle, weights, PEAKS)
         # an edge in front of its own colour votes for nothing, but the box's outline ends there all the same
-        ends = np.arctan2(rim[:, 2], rim[:, 0] * away[0] + rim[:, 1] * away[1])
+        ends = np.arctan2(ends_of[:, 2], ends_of[:, 0] * away[0] + ends_of[:, 1] * away[1])
         for end in (ends.min(), ends.max()) if len(ends) else ():
             if len(places) == 0 or np.abs(places - end).min() > 8 * ANGLE_BIN:
                 places, votes = np.append(places, end), np.append(votes, 0.0)
@@ -205,12 +205,13 @@ def outline(seen: Evidence) -> Points:
 
 def guesses(seen: Evidence, edges: Aligned, limit: int) -> Points:
     """Return up to `limit` boxes (n x 6) that the edges suggest, those with the best supported edges first."""
-    peaks = profiles(seen, edges)
+    rim = outline(seen)
+    peaks = profiles(seen, edges, rim)
     upright = uprights(seen, edges)
     boxes = np.concatenate([_readings(seen, edges.yaw, peaks, upright, near) for near in (0, 1)])
     if len(boxes) == 0:
         return boxes
-    boxes = boxes[_inside(seen, boxes)]
+    boxes = boxes[_inside(seen, boxes, rim)]
     if len(boxes) == 0:
         return boxes
     if len(boxes) > 300:
@@ -281,14 +282,13 @@ def _readings(seen: Evidence, yaw: float, peaks: list[tuple[Points, Points]], up
     return np.concatenate(boxes) if boxes else np.zeros((0, 6))
 
 
-def _inside(seen: Evidence, boxes: Points) -> NDArray[np.bool_]:
+def _inside(seen: Evidence, boxes: Points, rim: Points) -> NDArray[np.bool_]:
     """Which boxes lie within the changed part of the picture and reach as far as what certainly is no platform."""
     pixels = seen.view.pixels(cuboid.corners(boxes))
     height, width = seen.shape
     low, high = pixels.min(axis=1), pixels.max(axis=1)
     within = ((low[:, 0] > seen.left - 12) & (low[:, 1] > seen.top - 12)
               & (high[:, 0] < seen.left + width + 12) & (high[:, 1] < seen.top + height + 12))
-    rim = outline(seen)
     if len(rim) == 0:
         return np.asarray(within)
     slack = 8 + 0.06 * (rim.max(axis=0) - rim.min(axis=0))
