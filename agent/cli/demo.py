@@ -57,8 +57,8 @@ def demo(out: Path, speed: float) -> None:
 def draw_frames(root: Path, photos: list[str]) -> int:
     """Draw what was read into each closed parcel's frame; return how many there are."""
     found = [path for name in photos if (path := root / "station" / "photos" / f"{name}.jpg").exists()]
-    words = [sys.executable, "-I", "-m", "agent", "barcode", "read", "--budget-s", "0.2", "--draw", root / "frames"]
-    readers = [subprocess.Popen([*words, *half], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    words = [sys.executable, "-I", "-m", "agent", "barcode", "read", "--budget-s", "0.2", "--draw", "frames"]
+    readers = [subprocess.Popen([*words, *half], cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
                for half in (found[::2], found[1::2]) if half]  # the shift is over: both processors are free
     for reader in readers:
         reader.wait()
