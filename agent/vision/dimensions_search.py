@@ -29,6 +29,7 @@ GRID = 4
 YAW_BIN_DEG = 0.25
 ANGLE_BIN = math.radians(0.06)
 PEAKS, UPRIGHTS = 8, 4
+ROUGH_SAMPLES = 4
 SMALLEST_MM, LARGEST_MM = 35.0, 800.0
 LOWEST_MM = 12.0
 SHORTEST_PX = 9.0
@@ -215,7 +216,7 @@ def guesses(seen: Evidence, edges: Aligned, limit: int) -> Points:
     if len(boxes) == 0:
         return boxes
     if len(boxes) > 300:
-        boxes = boxes[np.argsort(-quick_scores(seen, edges, boxes, 4))[:300]]
+        boxes = boxes[np.argsort(-quick_scores(seen, edges, boxes, ROUGH_SAMPLES))[:300]]
     scores = quick_scores(seen, edges, boxes)
     return distinct(boxes[np.argsort(-scores)], limit)
 
@@ -300,16 +301,20 @@ def quick_scores(seen: Evidence, edges: Aligned, boxes: Points, samples: int = 1
     """Return for each box the mean edge support along its visible edges, found within three pixels."""
     ready = cv2.dilate(np.minimum(edges.strength, 5.0) / np.float32(5.0), np.ones((5, 5), np.uint8))
     points = cuboid.corners(boxes)
-    share = (np.arange(samples) + 0.5) / samples
-    start, end = points[:, cuboid.STARTS], points[:, cuboid.ENDS]
-    along = start[:, :, None] + share[:, None] * (end - start)[:, :, None]
-    pixels = seen.view.pixels(along.reshape(-1, 3)) - (seen.left, seen.top)
+    flat = seen.view.pixels(points) - (seen.left, seen.top)
+    share = ((np.arange(samples) + 0.5) / samples)[:, None]
+    if samples > ROUGH_SAMPLES:
+        start, end = points[:, cuboid.STARTS, None], points[:, cuboid.ENDS, None]
+        pixels = seen.view.pixels(start + share * (end - start)) - (seen.left, seen.top)
+    else:  # an edge is bowed by the lens by no more pixels than the support is spread
+        start, end = flat[:, cuboid.STARTS, None], flat[:, cuboid.ENDS, None]
+        pixels = start + share * (end - start)
     height, width = seen.shape
-    x = np.clip(pixels[:, 0].round().astype(int), 0, width - 1).reshape(along.shape[:3])
-    y = np.clip(pixels[:, 1].round().astype(int), 0, height - 1).reshape(along.shape[:3])
+    x = np.clip(pixels[..., 0].round().astype(int), 0, width - 1)
+    y = np.clip(pixels[..., 1].round().astype(int), 0, height - 1)
     support = ready[y, x, cuboid.AXES[None, :, None]].mean(axis=2)
     kinds = cuboid.seen_edges(boxes, seen.view.centre)
     weight = np.where(kinds == 1, 1.0, np.where(kinds == 2, 0.7, 0.0))
-    length = np.linalg.norm(seen.view.pixels(start) - seen.view.pixels(end), axis=2)
+    length = np.linalg.norm(flat[:, cuboid.STARTS] - flat[:, cuboid.ENDS], axis=2)
     weight = weight * np.sqrt(length)
     return np.asarray((support * weight).sum(axis=1) / weight.sum(axis=1))
