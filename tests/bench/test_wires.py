@@ -76,7 +76,7 @@ def test_lamps_and_button_cross_as_levels_of_lines(bench: Bench) -> None:
 
 def test_hands_say_what_they_cannot_do_and_nothing_happens(bench: Bench) -> None:
     hands = Hands(bench.directory)
-    with pytest.raises(HandsError, match="they can .*cover, hide, lift"):
+    with pytest.raises(HandsError, match=r"they can .*cover, hide, lift"):
         hands.do("juggle")
     with pytest.raises(HandsError, match="nothing stands on the platform"):
         hands.do("lift")
