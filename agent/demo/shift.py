@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from agent.demo.broker import DemoBroker
 
+# As in systemd/packbench.service.
+MEMORY = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "1048576", "MALLOC_TRIM_THRESHOLD_": "1048576"}
 STATION = "demo-1"
 SITE = "ams1"
 SETTINGS = """# Written by packbench demo.
@@ -164,7 +166,7 @@ class Demo:
         log = (self.root / f"{name}.log").open("ab")
         self.processes.callback(log.close)
         return subprocess.Popen([sys.executable, "-I", "-m", "agent", *words], stdout=log, stderr=log,
-                                env={**os.environ, "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"})
+                                env={**os.environ, "OMP_NUM_THREADS": "1", **MEMORY})
 
 
 def _until(what: str, done: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.demo.shift import MEMORY
 from agent.fleet.doctor import UNIT_GROUPS
 
 SYSTEMD = Path(__file__).resolve().parents[2] / "systemd"
@@ -73,6 +74,11 @@ def test_the_journal_and_what_babbles_are_bounded() -> None:
     assert (journal["SystemMaxUse"], journal["RuntimeMaxUse"]) == ("64M", "16M")
     unit = (SYSTEMD / "packbench.service").read_text(encoding="utf-8").splitlines()
     assert {"LogRateLimitIntervalSec=30", "LogRateLimitBurst=2000", "MemoryMax=500M", "LimitCORE=0"} <= set(unit)
+
+
+def test_the_demo_runs_with_the_memory_of_the_unit() -> None:
+    unit = (SYSTEMD / "packbench.service").read_text(encoding="utf-8")
+    assert f"Environment={' '.join(f'{key}={value}' for key, value in MEMORY.items())}\n" in unit
 
 
 def test_no_start_limit_can_make_the_station_deaf() -> None:
