@@ -128,7 +128,7 @@ BEYOND = 2
 def coarse_map(lens: Lens, step_px: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return `straight_map` at the middle of each square of `step_px` pixels, and of `BEYOND` squares around."""
     def middles(size_px: int) -> Floats:
-        return (np.arange(-BEYOND, -(-size_px // step_px) + BEYOND) + 0.5) * step_px - 0.5
+        return (np.arange(-BEYOND, -(-size_px // step_px) + BEYOND, dtype=np.float64) + 0.5) * step_px - 0.5
 
     return _unbent(lens, middles(lens.width_px), middles(lens.height_px))
 

@@ -43,7 +43,7 @@ def developed(light: NDArray[np.float32]) -> Picture:
     """Return linear light (1.0 is full scale) as 8-bit sRGB; what is brighter than full scale clips."""
     picture = np.empty(light.shape, np.uint8)
     for top in range(0, len(light), ROWS):  # a few rows at a time stay in the cache
-        index = cv2.multiply(light[top:top + ROWS], np.full(4, LEVELS - 1.0), dtype=cv2.CV_16U)
+        index = np.asarray(cv2.multiply(light[top:top + ROWS], np.full(4, LEVELS - 1.0), dtype=cv2.CV_16U), np.uint16)
         np.take(_gamma(), index, mode="clip", out=picture[top:top + ROWS])
     return picture
 
