@@ -23,8 +23,6 @@ PREDICTED_LIMIT_D = 0.17
 SLOW_SPS = 30.0
 """Below this rate the converter's own filter has swallowed most of the ring."""
 SLOW_RING_S = 1.3
-QUIET_SD_D, QUIET_TREND_D, CREEP_D_PER_S = 0.12, 0.18, 0.28
-ENOUGH_D, SLOW_ENOUGH_D = 0.20, 0.14
 SHAKY_D = 0.06
 """An empty platform that moves more than this stands next to something that shakes it."""
 DEEP_WITHIN = 6.0
@@ -33,11 +31,29 @@ EAGER_S = 2.5
 """After so long without a weight the long windows are asked every third look only: that costs 0.1 s and saves half."""
 FLOOR_D = 0.05
 """What an empty platform moves at least, in d: the noise of a good cell."""
-CALM_VON_NEUMANN, SHAKEN_VON_NEUMANN = 1.9, 1.1
-"""In a calm place only the ring's remains are left in a long window, and they alternate; a hand wanders, which a shaken
-place hides in part."""
+SHAKEN_VON_NEUMANN = 1.1
+"""The unrest of a shaken place is no white noise; below this it wanders."""
 AGREE_D = 0.5
 """The halves of a long window differ by less, or something slower than the window moves the load."""
+
+
+class Limits(NamedTuple):
+    """How still is still. In d: scatter and rise of a quick window, creep in a second, and the error of a long mean.
+
+    `calm_von_neumann`: in a calm place only the ring's remains are left in a long window, and they alternate; a hand
+    wanders.
+    """
+
+    sd_d: float
+    trend_d: float
+    creep_d_per_s: float
+    mean_sd_d: float
+    calm_von_neumann: float
+
+
+FAST = Limits(0.11, 0.16, 0.20, 0.20, 1.5)
+SLOW = Limits(0.10, 0.15, 0.20, 0.14, 1.9)
+"""A slow converter smooths a hand's unrest as it smooths the noise, and a stretch holds few of its samples."""
 
 
 class Estimate(NamedTuple):
@@ -57,6 +73,7 @@ class Settling:
         self._d = division_g
         self._dead_load_g = 0.05 * capacity_g
         self._rate = rate_sps
+        self._limits = FAST if rate_sps > SLOW_SPS else SLOW
         self.notches = 2 if rate_sps > SLOW_SPS else 0
         self._looks = 0
         self._per_block = max(1, round(BLOCK_S * rate_sps))
@@ -104,7 +121,7 @@ class Settling:
         seen = stretch(samples[-window:], self._per_block, self._notches_of(window), self._deep_below_g)
         if seen is None or abs(seen.mean - found.level_g) > 0.3 * self._d:
             return found
-        if found.quality == "quick" and abs(seen.trend) > CREEP_D_PER_S * self._d * window / self._rate:
+        if found.quality == "quick" and abs(seen.trend) > self._limits.creep_d_per_s * self._d * window / self._rate:
             return None  # it creeps: too slow for the short window to see
         if found.quality == "quick":
             return found._replace(level_g=seen.mean, u_g=seen.sd / sqrt(seen.blocks), window_s=window / self._rate)
@@ -130,13 +147,13 @@ class Settling:
         return self.notches
 
     def _quiet(self, seen: Stretch) -> bool:
-        return seen.sd <= QUIET_SD_D * self._d and abs(seen.trend) <= QUIET_TREND_D * self._d
+        return seen.sd <= self._limits.sd_d * self._d and abs(seen.trend) <= self._limits.trend_d * self._d
 
     def _still(self, samples: list[float], floor_g: float, load_g: float, waited_s: float) -> Estimate | None:
         d = self._d
-        patience = max(1.0, min(2.0 if floor_g > SHAKY_D * d else 1.25, waited_s - 0.5))
+        patience = max(1.0, min(2.0, waited_s - 0.5)) if floor_g > SHAKY_D * d else 1.0
         shakes_g = max(floor_g, FLOOR_D * d) * 2.0 * patience * (1.0 + max(0.0, load_g) / self._dead_load_g)
-        self._deep_below_g = DEEP_WITHIN * max(shakes_g, QUIET_SD_D * d) if self.notches else 0.0
+        self._deep_below_g = DEEP_WITHIN * max(shakes_g, self._limits.sd_d * d) if self.notches else 0.0
         self._looks += 1
         rarely = self._held is None and waited_s > EAGER_S and self._looks % 3
         for window in self._windows[:2] if rarely else self._windows:
@@ -161,8 +178,8 @@ class Settling:
 
     def _averages(self, seen: Stretch, floor_g: float, patience: float) -> bool:
         """Tell whether what still moves is mere scatter, and its mean is good enough."""
-        enough_g = (ENOUGH_D if self.notches else SLOW_ENOUGH_D) * self._d * patience
-        random = SHAKEN_VON_NEUMANN if floor_g > SHAKY_D * self._d else CALM_VON_NEUMANN
+        enough_g = self._limits.mean_sd_d * self._d * patience
+        random = SHAKEN_VON_NEUMANN if floor_g > SHAKY_D * self._d else self._limits.calm_von_neumann
         chance = seen.residual_sd * sqrt(12.0 / seen.blocks)  # what a line through mere scatter rises by
         return (seen.sd <= enough_g * sqrt(seen.blocks) and seen.von_neumann >= random
                 and abs(seen.trend) <= 1.5 * chance and disagreement(seen.means) <= AGREE_D * self._d * patience)
