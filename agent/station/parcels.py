@@ -200,14 +200,20 @@ def close(turn: Turn, parcel: Parcel) -> None:
 
 
 def relabel(turn: Turn, parcel: Parcel, papers: tuple[Paper, ...]) -> None:
-    """The OMS sent this parcel's papers: print them; a label that is out already is void."""
+    """The OMS sent this parcel's papers: print them; a label that is out already is void.
+
+    Held meanwhile, the parcel stays so: its label is printed when it is released.
+    """
     labels = rules.papers_of_role(papers, "label")
     _retire_pages(turn, parcel, "parcel.relabelled")
     parcel = replace(
-        parcel, state="open", waiting=False, wants="job", label=labels[0].id, tracking=tracking_of(labels),
-        print_no=0, reasons=(), reissue=labels[0].reprint == "reissue",
+        parcel, waiting=False, wants="job", label=labels[0].id, tracking=tracking_of(labels), print_no=0,
+        reissue=labels[0].reprint == "reissue",
     )
-    turn.save_parcel(parcel, told=False)
+    if parcel.state == "held":
+        turn.save_parcel(parcel, told=False)
+        return
+    turn.save_parcel(replace(parcel, state="open", reasons=()), told=False)
     pages.queue(turn, "label", parcel.job, parcel.rev, parcel.label, parcel=parcel.id, urgent=True)
 
 

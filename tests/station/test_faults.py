@@ -105,6 +105,20 @@ def test_a_held_parcel_can_be_repacked_and_its_number_is_never_used_again() -> N
     assert {name: parcel.state for name, parcel in bench.parcels.items()} == {"J-1/1": "void", "J-1/2": "open"}
 
 
+def test_a_label_that_comes_for_a_held_parcel_releases_nothing_and_is_printed_after_the_release() -> None:
+    bench = Bench()
+    bench.assign(a_job(label_when="on_request"))
+    bench.weigh(900)
+    bench.see("J-1")
+    bench.weigh(1_900)
+    bench.send_label("J-1/1", "T-1")
+    assert (bench.parcel_state("J-1/1"), bench.parcels["J-1/1"].reasons) == ("held", ("parcel.weight-changed",))
+    assert not [page for page in bench.pages.values() if page.role == "label"]
+
+    bench.decide("J-1/1", "release")
+    assert (bench.page_of("J-1", "label").paper, bench.parcels["J-1/1"].tracking) == ("bought", "T-1")
+
+
 def test_a_page_under_way_at_a_crash_is_asked_about_and_never_printed_silently_again() -> None:
     bench = Bench()
     bench.assign(a_job())
