@@ -6,6 +6,7 @@ import json
 import os
 import queue
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -119,6 +120,16 @@ def test_a_check_weight_above_its_limit_stops_the_weighing_until_one_is_well(rig
                 out.write(json.dumps({"verdict": verdict, "error_g": 31.0, "calibration": ""}) + "\n")
         told = rig.until(kind)
         assert isinstance(told, DeviceRecovered) or told.code == "scale.failed-check"
+
+
+@pytest.mark.parametrize("line", [
+    rb'{"ask": "borrow", "device": "\ud800"}', b'{"ask": "\xff"}', b"[" * 9_000, b'{"ask": 1}', b"7"],
+    ids=["half a character", "no UTF-8", "too deep", "no name", "no object"])
+def test_a_line_that_is_no_request_is_answered_in_words(rig: Rig, line: bytes) -> None:
+    with socket.socket(socket.AF_UNIX) as wire:
+        wire.connect(str(rig.root / "pb.sock"))
+        wire.sendall(line + b"\n")
+        assert json.loads(wire.makefile("rb").readline())["error"].startswith("a request is ")
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
