@@ -48,13 +48,15 @@ def request(name: str) -> tuple[bytes, bytes]:
 def request_again(name: str, private: bytes) -> bytes:
     """Return a request (PEM) for the next certificate of a key (PEM) that is there. Raises IdentityError."""
     from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import hashes, serialization
 
+    builder = x509.CertificateSigningRequestBuilder().subject_name(_named(name))
     try:
         key = serialization.load_pem_private_key(private, None)
-    except (ValueError, TypeError) as error:
-        raise IdentityError("identity.unreadable", f"the key is no PEM file: {error}.") from error
-    asked = x509.CertificateSigningRequestBuilder().subject_name(_named(name)).sign(key, hashes.SHA256())  # type: ignore[arg-type]  # EC
+        asked = builder.sign(key, hashes.SHA256())  # type: ignore[arg-type]  # of another kind: told below
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise IdentityError("identity.unreadable", f"the key can not sign a request: {error}.") from error
     return asked.public_bytes(serialization.Encoding.PEM)
 
 
@@ -191,7 +193,10 @@ def fits(certificate: bytes, private: bytes, authority_certificate: bytes) -> st
         found.verify_directly_issued_by(issuer)
     except (ValueError, TypeError, InvalidSignature) as error:
         raise IdentityError("identity.other-authority", "the certificate was signed by another authority.") from error
-    return str(_names(found)[0])
+    names = _names(found)
+    if len(names) != 1:
+        raise IdentityError("identity.other-name", "the certificate is not of one name (CN).")
+    return str(names[0])
 
 
 def days_left(certificate: bytes, now: dt.datetime) -> float:

@@ -7,7 +7,6 @@ new request with a new token. The next certificate lies in the station's directo
 from __future__ import annotations
 
 import base64
-import binascii
 import datetime as dt
 import re
 from pathlib import Path
@@ -41,12 +40,18 @@ def validity(pem: bytes) -> tuple[dt.datetime, dt.datetime]:
     found = _PEM.search(pem)
     try:
         match = _VALIDITY.search(base64.b64decode(found[1])) if found else None
-    except binascii.Error:
-        match = None
-    if match is None:
-        raise IdentityError("identity.unreadable", "it is no certificate.")
-    first, last = (_moment(match[short], match[long]) for short, long in ((1, 2), (3, 4)))
-    return first, last
+        if match is not None:
+            return _moment(match[1], match[2]), _moment(match[3], match[4])
+    except ValueError:  # no base64, or no moment of any calendar
+        pass
+    raise IdentityError("identity.unreadable", "it is no certificate.")
+
+
+def _validity_or_none(pem: bytes) -> tuple[dt.datetime, dt.datetime] | None:
+    try:
+        return validity(pem)
+    except IdentityError:
+        return None
 
 
 def _moment(short: bytes | None, long: bytes | None) -> dt.datetime:
@@ -79,11 +84,11 @@ class Renewal:
     def _look(self, cert_file: Path, key_file: Path, _: Path, now: dt.datetime) -> OwnCertificate:
         first, last = validity(cert_file.read_bytes())
         if self._renewed.exists():
-            newer = validity(self._renewed.read_bytes())
-            if newer[1] > last:
+            newer = _validity_or_none(self._renewed.read_bytes())
+            if newer is not None and newer[1] > last:
                 first, last = newer
-            else:
-                self._renewed.unlink()  # a technician laid down one that holds longer
+            else:  # a technician laid down one that holds longer, or the power went while it was written
+                self._renewed.unlink()
         due = now > first + ASKS_AFTER * (last - first)
         asks = request_again(self._name, key_file.read_bytes()).decode() if due else ""
         return OwnCertificate(until=f"{last:%Y-%m-%dT%H:%M:%SZ}", asks=asks)

@@ -182,6 +182,13 @@ def test_a_station_takes_no_certificate_of_another_key_name_or_time(fleet: Fleet
         assert caught.value.code == code
 
 
+def test_a_renewed_certificate_that_a_power_cut_emptied_is_asked_for_again(fleet: Fleet) -> None:
+    settings = settings_of(fleet, "st-1", short(fleet, "st-1", 300))
+    settings.renewed_cert_file.parent.mkdir(exist_ok=True)
+    settings.renewed_cert_file.write_bytes(b"")
+    assert "REQUEST" in asks(Renewal(settings))
+
+
 def test_revoked_by_name_it_stays_outside_and_is_never_renewed(fleet: Fleet) -> None:
     enrol(fleet, "st-3")
     Client(fleet, "st-3").connect().close()

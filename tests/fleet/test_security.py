@@ -130,6 +130,34 @@ def test_what_is_no_request_is_refused() -> None:
     assert caught.value.code == "identity.unreadable"
 
 
+def test_a_key_that_can_not_sign_a_request_is_refused_in_words() -> None:
+    from cryptography.hazmat.primitives import serialization as form
+    from cryptography.hazmat.primitives.asymmetric import ed25519
+
+    key = ed25519.Ed25519PrivateKey.generate().private_bytes(
+        form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption())
+    with pytest.raises(identity.IdentityError) as caught:
+        identity.request_again("st-1", key)
+    assert caught.value.code == "identity.unreadable"
+
+
+def test_a_certificate_without_a_name_belongs_to_nobody() -> None:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+
+    authority_key, authority = identity.authority(NOW)
+    key, _ = identity.request("st-1")
+    signer = serialization.load_pem_private_key(authority_key, None)
+    builder = (x509.CertificateBuilder().subject_name(x509.Name([])).serial_number(1).not_valid_before(NOW)
+               .issuer_name(x509.load_pem_x509_certificate(authority).subject)
+               .not_valid_after(NOW + dt.timedelta(days=1))
+               .public_key(serialization.load_pem_private_key(key, None).public_key()))  # type: ignore[arg-type]  # EC
+    pem = builder.sign(signer, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)  # type: ignore[arg-type]  # EC
+    with pytest.raises(identity.IdentityError) as caught:
+        identity.fits(pem, key, authority)
+    assert caught.value.code == "identity.other-name"
+
+
 def test_a_certificate_says_how_long_it_holds() -> None:
     key, certificate = identity.authority(NOW)
     _, asked = identity.request("st-1")
