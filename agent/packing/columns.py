@@ -50,13 +50,13 @@ class Columns:
         """Say whether the units are large enough for this to find more than a greedy fill, in little time."""
         return bool(self._turns) and max(map(len, self._ends)) <= MOST_ENDS and len(self._stacks) <= MOST_LAYERS
 
-    def fill(self, support_permille: int) -> list[Placed]:
-        """Return the units of the best cut found whose layers are supported, from the floor up."""
-        placed = self._placed()
+    def fill(self, support_permille: int, most: int) -> list[Placed]:
+        """Return at most so many units of the best cut found whose layers are supported, from the floor up."""
+        placed = self._placed()[:most]
         if not supported(placed, support_permille):
             self._stacks = [stack for stack in self._stacks if len(stack) == 1]
             self._best.clear()
-            placed = self._placed()
+            placed = self._placed()[:most]
         return placed
 
     def _placed(self) -> list[Placed]:

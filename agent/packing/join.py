@@ -8,6 +8,7 @@ up is decided last: then all units settle to what is below them and must be supp
 
 from __future__ import annotations
 
+from collections import defaultdict
 from itertools import permutations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -208,10 +209,13 @@ def settled(placed: Sequence[Placed]) -> list[Placed]:
 
 def supported(placed: Sequence[Placed], permille: int) -> bool:
     """Say whether each unit rests with enough of its base on the floor or on tops at exactly its height."""
+    tops: defaultdict[int, list[tuple[int, int, int, int]]] = defaultdict(list)
+    for _, x, y, z, long, wide, high in placed:
+        tops[z + high].append((x, y, long, wide))
     for _, x, y, z, long, wide, _ in placed:
         if z and permille * long * wide > 1000 * sum(
                 (min(x + long, ox + ol) - max(x, ox)) * (min(y + wide, oy + ow) - max(y, oy))
-                for _, ox, oy, oz, ol, ow, oh in placed
-                if oz + oh == z and ox < x + long and x < ox + ol and oy < y + wide and y < oy + ow):
+                for ox, oy, ol, ow in tops[z]
+                if ox < x + long and x < ox + ol and oy < y + wide and y < oy + ow):
             return False
     return True

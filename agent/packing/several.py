@@ -100,7 +100,7 @@ class Several:
             found = Columns(self._cartons[at].inner_mm, turns, kind.clearance_mm)
             if not found.worth_it:
                 continue
-            placed = found.fill(self._shop.rules.support_permille)[:self._most_of_one(at)]
+            placed = found.fill(self._shop.rules.support_permille, self._most_of_one(at))
             budget.spend(found.effort + COLUMNS_EFFORT)
             contents = Contents(at, (len(placed),), tuple(placed))
             if placed and not self._known(at, contents.units) and self._carries(contents):

@@ -18,7 +18,7 @@ def filled(item: Item, inner: Triple, rules: Rules) -> PackedCarton:
     (kind,) = kinds_of([item], rules)
     clear = kind.clearance_mm
     turns = [(1.0, long + clear, wide + clear, high, long, wide) for long, wide, high in kind.turns(inner)]
-    placed = Columns(inner, turns, clear).fill(rules.support_permille)
+    placed = Columns(inner, turns, clear).fill(rules.support_permille, 600)
     names = Names(kinds_of([Item("A", item.dims_mm, 1, len(placed), item.upright)], rules))
     return PackedCarton(carton, tuple(names.placement(one) for one in placed), 0)
 
@@ -44,6 +44,16 @@ def test_what_is_filled_keeps_the_rules(seed: int) -> None:
     counted = Item("A", item.dims_mm, 1, len(packed.placements), item.upright)
     assert faults([packed], [counted], rules) == []
     assert packed.placements
+
+
+def test_only_as_many_units_as_are_wanted_are_looked_at() -> None:
+    """A carton for 7,000 of them takes minutes to check whole."""
+    turns = [(1.0, 20, 20, 20, 20, 20)]
+    columns = Columns((390, 390, 400), turns, 0)
+    assert columns.worth_it
+    placed = columns.fill(1000, 600)
+    assert len(placed) == 600
+    assert max(z for _, _, _, z, *_ in placed) == 20, "the lowest two layers of 361"
 
 
 def test_small_units_and_units_that_do_not_fit_are_left_to_others() -> None:
