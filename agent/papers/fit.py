@@ -22,6 +22,8 @@ _A4_SIDE_MM = 200
 _TRIM = 8
 # Words beside the proof mark: 24 pt at 300 dpi, read at a metre.
 _LARGEST_LETTERS = 100
+# Smaller ones stand above the mark, as on a narrow roll.
+_SMALLEST_LETTERS = 30
 
 
 def fitted(
@@ -29,7 +31,7 @@ def fitted(
 ) -> Page:
     """Return the picture in the middle of a page of this media, with a proof mark below where there is room.
 
-    `beside` the mark stand these words, such as DUPLICATE.
+    `beside` the mark, or above it on a narrow roll, stand these words, such as DUPLICATE.
 
     Raises PaperError `paper.no-ink`, `paper.media-mismatch`, or `paper.crop-unknown` for a large page whose label
     can't be told from its other contents.
@@ -156,6 +158,11 @@ def _parts(small: Image.Image) -> list[Box]:
     return boxes
 
 
+def _letters_px(words: str, room_px: int) -> int:
+    """How high letters may be, so that the words are no wider than the room; 0 without words or room."""
+    return max(0, min(_LARGEST_LETTERS, room_px // len(words) * 3 // 2)) if words else 0
+
+
 def _on_page(picture: Image.Image, media: Media, mark: str, beside: str) -> Page:
     from PIL import Image, ImageDraw
 
@@ -163,6 +170,9 @@ def _on_page(picture: Image.Image, media: Media, mark: str, beside: str) -> Page
     module = mark_module(encoded, MARK_SIDE if media.kind == "endless" else 0) if encoded else 0
     side, quiet = (encoded.width * module, encoded.quiet * module) if encoded else (0, 0)
     strip = side + 2 * quiet
+    beside_px = _letters_px(beside, media.dots_w - side - 3 * quiet)
+    above_px = 0 if beside_px >= _SMALLEST_LETTERS else _letters_px(beside, media.dots_w - 2 * quiet)
+    strip += above_px
     length = media.max_l if media.kind == "die_cut" else min(max(picture.height + strip, media.min_l), media.max_l)
     image = Image.new("1", (media.dots_w, length), 255)
     left = (media.dots_w - picture.width) // 2
@@ -173,10 +183,10 @@ def _on_page(picture: Image.Image, media: Media, mark: str, beside: str) -> Page
     box = (quiet, length - quiet - side, quiet + side, length - quiet)
     image.paste(encoded.drawn(module), box[:2])
     if beside:
-        room = (box[2] + quiet, box[1], media.dots_w - quiet, box[3])
         pen = ImageDraw.Draw(image)
         pen.fontmode = "1"
-        pen.text(((room[0] + room[2]) // 2, (room[1] + room[3]) // 2), beside, fill=0, anchor="mm",
-                 font_size=min(_LARGEST_LETTERS, (room[2] - room[0]) // len(beside) * 3 // 2), stroke_width=2)
+        middle = (media.dots_w // 2, box[1] - quiet - above_px // 2) if above_px else (
+            (box[2] + media.dots_w) // 2, (box[1] + box[3]) // 2)
+        pen.text(middle, beside, fill=0, anchor="mm", font_size=above_px or beside_px, stroke_width=2)
     code = Code(encoded.ident, encoded.content, box, module, quiet, linear=False)
     return Page(image, millimetres(media.dots_w), millimetres(length), 1, 1, (code,))

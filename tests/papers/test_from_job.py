@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from agent.cli.paper import group
+from agent.papers.fit import fitted
 from agent.papers.from_job import PageOrder, paper_of, preview
 from agent.papers.page import PaperError, media
 from agent.papers.postal import COUNTRIES, address
@@ -157,6 +158,17 @@ def test_a_copy_of_a_ready_file_says_so_beside_its_mark() -> None:
     assert first.image.crop(strip).getextrema() == (255, 255)
     assert second.image.crop(strip).getextrema() == (0, 255)
     verify(paper_of(copy, media("103")))
+
+
+def test_a_copy_says_so_on_the_narrowest_roll_as_well() -> None:
+    narrow = media("29")
+    picture = Image.new("1", (narrow.dots_w, 200), 1)
+    picture.paste(0, (0, 0, narrow.dots_w, 200))
+    first, second = (fitted(picture, narrow, None, "0000000001", words) for words in ("", "DUPLICATE"))
+    (mark,) = second.codes
+    between = second.image.crop((0, 200, narrow.dots_w, mark.box[1] - mark.quiet))
+    assert between.getextrema() == (0, 255)
+    assert second.image.height - first.image.height in range(30, 101)
 
 
 def test_a_file_that_was_not_fetched_and_a_paper_that_is_not_there_are_said() -> None:
