@@ -94,15 +94,23 @@ def calibrate_live(source: CameraSource, board: Board, carton_mm: tuple[float, f
 
 
 def _dialogue(session: CameraSession, camera: Camera, loan: Loan) -> Iterator[Said]:
+    while not session.over:
+        yield from look(session, camera, loan)
+
+
+def look(session: CameraSession, camera: Camera, loan: Loan) -> list[Said]:
+    """Show a session the camera's next picture; return what is to be said.
+
+    Raises DeviceError, also `camera.not-lent` when the station that lent the camera has ended.
+    """
     from agent.local import LocalError
 
-    while not session.over:
-        try:
-            loan.check()
-        except LocalError as error:
-            raise DeviceError("camera.not-lent", str(error), "The old calibration is still in force.") from error
-        frame = camera.frame(5.0)
-        yield from session.feed(frame.at_ms / 1000, frame.pixels())
+    try:
+        loan.check()
+    except LocalError as error:
+        raise DeviceError("camera.not-lent", str(error), "The old calibration is still in force.") from error
+    frame = camera.frame(5.0)
+    return session.feed(frame.at_ms / 1000, frame.pixels())
 
 
 def _with_lock(session: CameraSession, found: Calibrated, locked: dict[str, float]) -> Calibrated:

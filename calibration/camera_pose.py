@@ -14,14 +14,17 @@ from typing import TYPE_CHECKING
 import click
 
 from agent.devices import DeviceError
-from calibration.camera_live import Screen, figures
+from calibration.camera_live import Screen, figures, look
 
 if TYPE_CHECKING:
     from agent.devices import Camera
+    from agent.local import Loan
     from calibration.board import Board
     from calibration.camera_session import CameraSession
     from calibration.camera_source import CameraSource
     from firmware_config.camera import CameraCalibration
+
+PHASES = ("views", "flat", "empty", "carton", "over")
 
 
 def pose_live(sources: list[CameraSource], board: Board, technician: str, *, yes: bool, as_json: bool) -> None:
@@ -35,11 +38,11 @@ def pose_live(sources: list[CameraSource], board: Board, technician: str, *, yes
     screen = Screen(as_json or not sys.stdout.isatty())
     sessions = [CameraSession(board, source.size, lens=lens) for source, lens in zip(sources, known, strict=True)]
     with ExitStack() as stack:
-        for source in sources:
-            stack.enter_context(source.lent())
+        loans = [stack.enter_context(source.lent()) for source in sources]
         cameras = [stack.enter_context(source.opened(lens.locked))
                    for source, lens in zip(sources, known, strict=True)]
-        _dialogue(sessions, cameras, [source.name for source in sources], screen)
+        eyes = list(zip(sessions, cameras, loans, [source.name for source in sources], strict=True))
+        _dialogue(eyes, screen)
         if any(session.result is None for session in sessions):
             sys.exit(1)
         _close(sources, sessions, board, technician, screen, yes=yes)
@@ -64,19 +67,18 @@ def _known(source: CameraSource) -> CameraCalibration:
     return found
 
 
-def _dialogue(sessions: list[CameraSession], cameras: list[Camera], names: list[str], screen: Screen) -> None:
+def _dialogue(eyes: list[tuple[CameraSession, Camera, Loan, str]], screen: Screen) -> None:
     """Show each camera's pictures to its session until all are over, or one is refused.
 
     All wait for each other: what is to be done is said when the last one got there.
     """
     told = ""
-    while not all(session.over for session in sessions):
-        slowest = min(sessions, key=lambda session: PHASES.index(session.phase))
-        for session, camera, name in zip(sessions, cameras, names, strict=True):
-            if session.over or PHASES.index(session.phase) > PHASES.index(slowest.phase):
+    while not all(session.over for session, *_ in eyes):
+        slowest = min(PHASES.index(session.phase) for session, *_ in eyes)
+        for session, camera, loan, name in eyes:
+            if session.over or PHASES.index(session.phase) > slowest:
                 continue
-            frame = camera.frame(5.0)
-            for said in session.feed(frame.at_ms / 1000, frame.pixels()):
+            for said in look(session, camera, loan):
                 if said.what == "refused":
                     screen.tell("refused", f"{name}: {said.code}: {said.text}", code=said.code, camera=name)
                     return
@@ -85,9 +87,6 @@ def _dialogue(sessions: list[CameraSession], cameras: list[Camera], names: list[
                     screen.say(said)
                 elif said.what == "done":
                     screen.tell("done", f"{name}: {said.text}", camera=name)
-
-
-PHASES = ("views", "flat", "empty", "carton", "over")
 
 
 def _close(sources: list[CameraSource], sessions: list[CameraSession], board: Board, technician: str, screen: Screen,
@@ -102,9 +101,10 @@ def _close(sources: list[CameraSource], sessions: list[CameraSession], board: Bo
     if not yes and (screen.as_json or not click.confirm("Accept the new poses?", default=False)):
         screen.tell("kept", "not accepted: the old calibrations are still in force")
         sys.exit(1)
-    for source, session, result in found:
-        record = write(result, board, session.background, source.in_force.parent, camera=source.name,
-                       driver=source.driver, station=source.station, technician=technician, software=__version__,
-                       made=datetime.now(UTC).isoformat(timespec="seconds"), pose_only=True)
+    records = [write(result, board, session.background, source.in_force.parent, camera=source.name,
+                     driver=source.driver, station=source.station, technician=technician, software=__version__,
+                     made=datetime.now(UTC).isoformat(timespec="seconds"), pose_only=True)
+               for source, session, result in found]  # a full disk is told before the first is in force
+    for (source, session, _), record in zip(found, records, strict=True):
         put_in_force(record, session.background, source.in_force, source.directory, source.name)
         screen.tell("accepted", f"in force: {source.in_force}; record {record.name}", record=str(record))

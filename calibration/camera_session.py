@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from agent.vision.background import is_calm
-from agent.vision.exposure import exposure_of
+from agent.vision.exposure import exposure_of, light_of
 from calibration.board import find
 from calibration.camera import CELLS, Calibrated, NotCalibrated, calibrate, coverage, posed
 from calibration.carton import Checked, checked
@@ -22,6 +22,7 @@ from calibration.carton import Checked, checked
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from agent.vision.exposure import Exposure
     from calibration.board import Board, Sighting
     from firmware_config.camera import CameraCalibration
 
@@ -59,7 +60,7 @@ DO: dict[Phase, str] = {
 class Said:
     """One line of the dialogue; `missing` is what the views still lack, in words."""
 
-    what: Literal["do", "view", "done", "hint", "refused", "result"]
+    what: Literal["do", "view", "done", "refused", "result"]
     text: str
     code: str = ""
     views: int = 0
@@ -91,7 +92,6 @@ class CameraSession:
     _last: Sighting | None = None
     _before: Picture | None = None
     _began: bool = False
-    _judged: bool = False
     _since_s: float = 0.0
 
     @property
@@ -136,7 +136,7 @@ class CameraSession:
         said: list[Said] = []
         if not self._began:
             self._began, self._since_s = True, at_s
-            if refusal := self._exposed(grey):
+            if refusal := self._exposed(light_of(grey)):
                 return refusal
             if self.lens is not None:
                 self.phase = "flat"
@@ -163,21 +163,19 @@ class CameraSession:
             self._since_s = at_s
         return said
 
-    def _exposed(self, grey: Grey) -> list[Said]:
+    def _exposed(self, figures: Exposure) -> list[Said]:
         """A refusal where nothing can be seen in a picture."""
-        return [self._refuse(fault.code, f"{fault.detail} {fault.hint}") for fault in exposure_of(grey).faults[:1]]
+        return [self._refuse(fault.code, f"{fault.detail} {fault.hint}") for fault in figures.faults[:1]]
 
     def _view(self, sighting: Sighting | None, grey: Grey) -> list[Said]:
         last, self._last = self._last, sighting
         if sighting is None or len(sighting.numbers) < 8:
             return []
-        if not self._judged:  # only with a board in it a picture tells whether the lens is in focus
-            self._judged = True
-            if said := self._exposed(grey):
-                return said
         tilt = _tilt(sighting, self.size)
         if not _moved_less(last, sighting, STILL_SHARE * self.size[0]) or not self._is_new(sighting, tilt):
             return []
+        if not self.views and (refusal := self._exposed(exposure_of(grey))):
+            return refusal  # only a board that is held still tells whether the lens is in focus
         self.views.append(sighting)
         self._tilts.append(tilt)
         missing = self.missing

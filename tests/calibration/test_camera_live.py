@@ -140,6 +140,16 @@ def test_a_board_that_moves_or_comes_again_in_the_same_place_is_no_new_view() ->
     assert len(session.views) == 1
 
 
+def test_only_a_board_that_is_held_still_says_that_the_lens_is_out_of_focus() -> None:
+    sharp, blurred = pixels(picture(held()[2], 1)), [
+        np.asarray(cv2.GaussianBlur(pixels(picture(held()[2], noise)), (0, 0), 2.5), np.uint8) for noise in (1, 2)]
+    moving = CameraSession(BOARD, SIZE)
+    assert [said.what for one in (blurred[0], sharp, sharp) for said in moving.feed(0.0, one)] == ["do", "view"]
+    still = CameraSession(BOARD, SIZE)
+    said = [said for one in blurred for said in still.feed(0.0, one)]
+    assert (said[-1].what, said[-1].code) == ("refused", "camera.blurred")
+
+
 def test_a_hand_in_the_picture_is_not_the_bare_platform() -> None:
     session = CameraSession(BOARD, SIZE)
     session.phase = "empty"
