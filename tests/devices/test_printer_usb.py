@@ -181,11 +181,9 @@ def test_an_old_completed_does_not_count_for_this_page(puppet: Puppet) -> None:
 
 
 def test_a_printer_that_swallows_the_page_and_says_nothing_is_in_doubt(puppet: Puppet) -> None:
-    begun_s = time.monotonic()
     (end,) = puppet.plays(IDLE)
     assert isinstance(end, InDoubt)
     assert end.code == "printer.mute"
-    assert time.monotonic() - begun_s < 0.2 + 160 / 300 * 25.4 / 20 + 1.5
 
 
 @pytest.mark.parametrize(("after", "end"), [(200, NotPrinted), (300, InDoubt)])

@@ -33,6 +33,7 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[int]:
             counts.append(0)
 
     monkeypatch.setattr(measuring, "Measuring", Noted)
+    monkeypatch.setattr(together, "LATE_S", 600.0)
     return counts
 
 
