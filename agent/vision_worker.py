@@ -205,6 +205,12 @@ class VisionWorker(Worker):
         self._kept = (visit, seen | (self._kept[1] if self._kept[0] == visit else frozenset()))
         name = sha256(jpeg).hexdigest()
         photos = self._directory / "photos"
-        photos.mkdir(parents=True, exist_ok=True)
-        (photos / f"{name}.jpg").write_bytes(jpeg)
+        draft = photos / f"{self.device}.new"
+        try:
+            photos.mkdir(parents=True, exist_ok=True)
+            draft.write_bytes(jpeg)
+            draft.replace(photos / f"{name}.jpg")
+        except OSError as error:  # a full disk costs the picture, never the station
+            _LOG.warning("%s: the picture of visit %d can't be kept: %s", self.device, visit, error.strerror)
+            return ""
         return name

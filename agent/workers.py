@@ -6,6 +6,7 @@ A worker opens its device, says once when it breaks and once when it is back, an
 from __future__ import annotations
 
 import json
+import logging
 import queue
 import threading
 import time
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
     from agent.devices.test_page import TestPage
     from agent.papers.from_job import PageOrder
     from agent.papers.page import PaperWarning
+
+
+_LOG = logging.getLogger("packbench.devices")
 
 
 class Worker(threading.Thread):
@@ -199,8 +203,11 @@ class PrinterWorker(Worker):
         self.rolls = rolls
         self._tell_roll()
         draft = self._roll_file.with_suffix(".new")
-        draft.write_text(json.dumps(rolls.as_json()), encoding="utf-8")
-        draft.replace(self._roll_file)
+        try:
+            draft.write_text(json.dumps(rolls.as_json()), encoding="utf-8")
+            draft.replace(self._roll_file)
+        except OSError as error:  # a full disk: the page came out all the same
+            _LOG.warning("%s: what is left of the roll can't be kept: %s", self.device, error.strerror)
 
     def _serve(self, opened: Printer) -> None:
         try:

@@ -111,6 +111,14 @@ def test_the_words_name_both_rolls_and_rolls_of_one_kind_are_no_conflict() -> No
     assert wrong_roll("62", "62red") is None, "an old printer can't tell; the page's own preflight can"
 
 
+def test_a_page_that_came_out_is_told_though_the_disk_takes_no_word_about_its_roll(
+        rig: Rig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("agent.workers.page_mm", lambda _: 100.0)
+    rig.worker._roll_file = tmp_path / "gone" / "roll.json"
+    rig.worker.print(ORDER)
+    assert rig.hear(PagePrinted).print_no == PAGE.no
+
+
 @pytest.mark.parametrize(
     "rig", [([b""], (PaperWarning("paper.symbol-left-out", "A."), PaperWarning("paper.text-cut", "B.")))], indirect=True
 )

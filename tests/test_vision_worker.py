@@ -123,6 +123,15 @@ def grey(level: int) -> Picture:
     return np.full((SMALL.height_px, SMALL.width_px, 3), level, np.uint8)
 
 
+def test_a_picture_that_the_disk_does_not_take_is_no_picture_and_ends_nothing(tmp_path: Path) -> None:
+    worker = Eye(tmp_path, SMALL, grey(120)).worker
+    (tmp_path / "photos").write_bytes(b"no folder")
+    assert worker._keep(1, ("J-1",), b"jpeg") == ""
+    (tmp_path / "photos").unlink()
+    name = worker._keep(2, ("J-1",), b"jpeg")
+    assert (tmp_path / "photos" / f"{name}.jpg").read_bytes() == b"jpeg"
+
+
 @pytest.mark.parametrize(("sees", "code"), [
     (grey(3), "camera.black"),
     (grey(20), "camera.too-dark"),
