@@ -32,13 +32,13 @@ class Adviser:
 
     def __init__(self, store: Store, settings: Settings) -> None:
         """Take what the store has. Raises StoreError."""
-        self._store = store
-        self.recall(settings)
+        self._store, self._settings = store, settings
+        self.recall()
 
-    def recall(self, settings: Settings) -> None:
+    def recall(self) -> None:
         """Know what the store knows: lessons of a commit that failed come again with its events. Raises StoreError."""
         self.advice = Advice(self._store.shelf.beliefs(), self._store.shelf.catalogue(),
-                             settings.packing.false_stops_per_1000)
+                             self._settings.packing.false_stops_per_1000)
 
     def begin(self, cartons: Cartons) -> None:
         """Lay out the catalogue, and look for the cartons of jobs that have none yet. Raises StoreError."""
@@ -52,6 +52,7 @@ class Adviser:
 
     def follow(self, settings: Settings) -> None:
         """Work by these settings from now on; what was learned stays as it is."""
+        self._settings = settings
         self.advice.allow(settings.packing.false_stops_per_1000)
 
     def notice(self, event: Event, cartons: Cartons) -> None:
@@ -72,14 +73,17 @@ class Adviser:
 
     def answer(self, request: Request, cartons: Cartons) -> dict[str, object]:
         """Answer one of `REQUESTS`. Raises StoreError when it can't be kept; nothing has changed then."""
-        if request.ask == "forget-weight":
-            with self._store.transaction():
-                return forget_weight(self._store.shelf, self.advice, str(request.more.get("sku", "")))
-        rows = _rows(request.more.get("rows"))
+        rows = _rows(request.more.get("rows")) if request.ask == "catalogue" else ()
         if rows is None:
             return {"error": 'catalogue.rows: `rows` must be a list of [name, JSON], such as ["carton:M2", "{...}"].'}
-        with self._store.transaction():
-            keep_rows(self._store.shelf, self.advice, rows)
+        try:
+            with self._store.transaction():
+                if request.ask == "forget-weight":
+                    return forget_weight(self._store.shelf, self.advice, str(request.more.get("sku", "")))
+                keep_rows(self._store.shelf, self.advice, rows)
+        except StoreError:
+            self.recall()
+            raise
         cartons.stock(rows)
         return {"kept": len(rows)}
 

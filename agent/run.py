@@ -246,7 +246,7 @@ class Agent:
         self._committed_s = time.monotonic()
         try:
             if self.trouble is not None:
-                self.adviser.recall(self.settings)
+                self.adviser.recall()
             self.state, effects = turn(self.store, self.state, events, self.settings, wall_ms=self.clock.wall_ms(),
                                        advice=self.adviser.advice)
         except StoreError as error:

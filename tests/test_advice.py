@@ -154,7 +154,7 @@ def test_a_parcel_whose_commit_failed_teaches_nothing_until_it_is_tried_again(
         broken.setattr(station.store, "save_state", full)
         with pytest.raises(StoreError):
             station.send(seen)
-    adviser.recall(CONFIG)
+    adviser.recall()
     station.advice = adviser.advice
     assert adviser.advice.weighted(job, Suggestion()).gross == before
     station.send(seen)

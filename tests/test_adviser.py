@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from agent.adviser import Adviser
+from agent.local import Request
 from agent.messages.catalogue import rows_of
 from agent.packing.master import from_json
+from agent.packing.weights import first_sight
 from agent.station.events import CatalogueCame, Delivery, JobAssigned
 from agent.station.records import SaveJob, SaveSuggestion
 from agent.station.values import Suggestion
-from agent.store import Store
+from agent.store import Store, StoreError
 from tests.builders import a_job, settings
 
 if TYPE_CHECKING:
@@ -77,3 +80,22 @@ def test_a_job_is_asked_for_when_it_was_taken_and_not_when_it_was_refused(store:
     assert asked.wanted == ["J-1"]
     adviser.notice(CatalogueCame(at_ms=2, rows=ROWS), asked)  # type: ignore[arg-type]  # as above
     assert asked.rows == ["carton:S"]
+
+
+def test_a_catalogue_that_the_disk_does_not_take_is_as_if_it_had_never_come(
+        store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: object) -> None:
+        raise StoreError("store.disk-full", "the disk is full.", "Make room.")
+
+    with store.transaction():
+        store.shelf.stock(rows_of(from_json([{"sku": "MUG", "weight_g": 300}])))
+        store.shelf.learn({"sku:MUG": msgspec.json.encode(first_sight(300, 300))})
+    adviser, asked = Adviser(store, settings()), Asked()
+    heavier = rows_of(from_json([{"sku": "MUG", "weight_g": 500}, {"sku": "TEA"}]))
+    request = Request("catalogue", {"rows": [[name, body.decode()] for name, body in heavier]})
+    with monkeypatch.context() as broken:
+        broken.setattr(store.shelf, "learn", full)
+        with pytest.raises(StoreError):
+            adviser.answer(request, asked)  # type: ignore[arg-type]  # the part of Cartons that is used
+    assert adviser.answer(request, asked) == {"kept": 2}  # type: ignore[arg-type]  # as above
+    assert msgspec.json.decode(store.shelf.beliefs()["sku:MUG"])["grams"] == 500
