@@ -68,6 +68,7 @@ class Cartons(threading.Thread):
         self._post, self._now_ms = post, now_ms
         self._questions: queue.SimpleQueue[Question | None] = queue.SimpleQueue()
         self._found: OrderedDict[tuple[str, int], Suggestion] = OrderedDict()
+        self._asked: set[tuple[str, int]] = set()
         self._news = threading.Condition()
 
     def stock(self, rows: Iterable[tuple[str, bytes]]) -> None:
@@ -79,6 +80,10 @@ class Cartons(threading.Thread):
 
         Where there are no cartons to choose from, there is one only for a label that waits for a prediction.
         """
+        with self._news:
+            if (job.job, job.rev) in self._asked:
+                return
+            self._asked.add((job.job, job.rev))
         asked = question(job, self.catalogue, self.settings, misfits)
         if asked.cartons or job.label_when == "before_packing":
             self._questions.put(asked)
@@ -86,14 +91,18 @@ class Cartons(threading.Thread):
             self.know(job.job, job.rev, Suggestion())
 
     def of(self, job: Job, wait_s: float = 0.0) -> Suggestion | None:
-        """Return what was suggested for a job, waiting for it so long at the most; None while it is not known."""
+        """Return what was suggested for a job; None while it is not known.
+
+        One that is still looked for is waited for, so long at the most.
+        """
         with self._news:
-            self._news.wait_for(lambda: (job.job, job.rev) in self._found, wait_s)
+            self._news.wait_for(lambda: (job.job, job.rev) not in self._asked, wait_s)
             return self._found.get((job.job, job.rev))
 
     def know(self, job: str, rev: int, suggestion: Suggestion) -> None:
         """Take a suggestion that was found in another life of the station."""
         with self._news:
+            self._asked.discard((job, rev))
             self._found[job, rev] = suggestion
             while len(self._found) > KEPT:
                 self._found.popitem(last=False)
@@ -164,9 +173,11 @@ class Packer:
 def _serve(wire: Connection) -> None:
     """Answer questions over a pipe until its other end is closed: the body of the process."""
     import os
+    import signal
 
     from agent.packing.suggest import Suggester
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the station, which closes the pipe when it ends
     os.nice(5)  # the station's own threads come first
     suggesters: dict[tuple[Rules, float], Suggester] = {}
     while True:

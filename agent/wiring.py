@@ -166,6 +166,8 @@ class Devices:
         job = store.job(page.job)
         if job is None:
             raise LookupError(f"page {page.no} is of job {page.job}, which the store does not have")
+        if self.cartons.of(job) is None and (found := store.suggestion(job.job, job.rev)) is not None:
+            self.cartons.know(job.job, job.rev, found)
         parcel = store.parcel(page.parcel) if page.parcel else None
         papers = (store.papers_of(page.parcel) if page.parcel else None) or job.papers
         file = next((kept_file(Path(self._settings.directory) / FILES, paper) for paper in papers

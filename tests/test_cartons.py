@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import queue
+import signal
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent.cartons import Cartons, Packer, question, suggestion_of, words
+from agent.cartons import KEPT, Cartons, Packer, question, suggestion_of, words
 from agent.cartons import packed_of as packed
 from agent.messages.catalogue import Catalogue, rows_of
 from agent.packing.master import from_json
 from agent.packing.model import Reason
 from agent.station.events import CartonSuggested, Event
+from agent.station.values import Suggestion
 from firmware_config.settings import Packing
 from tests.builders import a_job
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from agent.station.values import Suggestion
 
 UNITS = {"length": "mm", "weight": "g", "money": "cents"}
 SMALL = {"id": "S", "inner": [200, 150, 100], "outer": [208, 158, 110], "tare": 120, "max_weight": 9_000, "cost": 40}
@@ -94,6 +96,35 @@ def test_without_cartons_only_a_label_that_waits_for_its_weight_gets_an_answer(
     event = posted.get(timeout=30)
     assert isinstance(event, CartonSuggested)
     assert (event.job, event.suggestion.cartons) == ("J-2", ())
+
+
+def test_ctrl_c_is_no_matter_of_the_process() -> None:
+    packer = Packer()
+    asked = question(a_job(items=[TEA]), Catalogue().with_rows(rows(SMALL)), Packing(), {})
+    try:
+        assert names(suggestion_of(packer.plan(asked))) == ["S"]
+        process = packer._process
+        assert process is not None
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGINT)
+        assert names(suggestion_of(packer.plan(asked))) == ["S"]
+        assert packer._process is process
+    finally:
+        packer.close()
+
+
+def test_a_job_that_comes_twice_is_looked_for_once_and_a_forgotten_one_is_not_waited_for() -> None:
+    book = Cartons(Packing(), lambda _: None, lambda: 7)  # not started: nothing is found yet
+    book.stock(rows(SMALL))
+    for number in (1, 1, 2):
+        book.want(a_job(f"J-{number}", items=[TEA]), {})
+    assert book._questions.qsize() == 2
+    assert book.of(a_job("J-1")) is None
+    for number in range(KEPT + 1):
+        book.know(f"J-{number}", 1, Suggestion())
+    began_s = time.monotonic()
+    assert book.of(a_job("J-0"), wait_s=30.0) is None, "the oldest was forgotten"
+    assert time.monotonic() - began_s < 15
 
 
 def test_a_process_that_dies_is_started_anew() -> None:
