@@ -6,7 +6,7 @@ import json
 import secrets
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -14,6 +14,7 @@ from agent.cli.desk import Desk, broker_options, stop
 
 if TYPE_CHECKING:
     from agent.cli.desk import Way
+    from agent.fleet.commands import Answer
 
 
 @click.command()
@@ -50,10 +51,9 @@ def command(
     with Desk(way) as desk:
         desk.listen(answers)
         desk.say(topics.station(station, f"cmd/{name}/req"), payload)
-        for _, body, _ in desk.heard(time.monotonic() + wait_s):
-            answer = json.loads(body)
-            if answer.get("cid") == cid and answer.get("state") != "taken":
-                _show(answer, as_json)
+        answer = desk.answer(cid, time.monotonic() + wait_s)
+    if answer is not None:
+        _show(answer, as_json)
     stop(1, "command.no-answer", f"{station} has not answered in {wait_s:g} s; the request has expired by now.")
 
 
@@ -67,11 +67,13 @@ def _word(word: str) -> tuple[str, Any]:
         return key, text
 
 
-def _show(answer: dict[str, Any], as_json: bool) -> None:
+def _show(answer: Answer, as_json: bool) -> NoReturn:
+    from agent.fleet.commands import payload_of
+
     if as_json:
-        click.echo(json.dumps(answer, ensure_ascii=False))
+        click.echo(payload_of(answer).decode())
     else:
-        click.echo(f"{answer['state']}: {answer['text']} ({answer['code']})")
-        for key, value in answer.get("found", {}).items():
+        click.echo(f"{answer.state}: {answer.text} ({answer.code})")
+        for key, value in answer.found.items():
             click.echo(f"  {key}: {json.dumps(value, ensure_ascii=False)}")
-    sys.exit(0 if answer["state"] == "done" else 1)
+    sys.exit(0 if answer.state == "done" else 1)

@@ -1,4 +1,4 @@
-"""The admin's end of the wire for `packbench config` and `packbench command`: publish, listen, wait for answers."""
+"""The admin's end of the wire for `packbench config`, `command` and `provision`: publish, listen, wait for answers."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ import click
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from agent.fleet.commands import Answer
 
 CONNECT_S = 5.0
 
@@ -119,3 +121,18 @@ class Desk:
                 yield self._messages.get(timeout=left_s)
             except queue.Empty:
                 return
+
+    def answer(self, cid: str, until_s: float) -> Answer | None:
+        """Return the answer to one command, or None when none came; whatever else comes is passed over."""
+        import msgspec
+
+        from agent.fleet.commands import Answer
+
+        for _, payload, _ in self.heard(until_s):
+            try:
+                found = msgspec.json.decode(payload, type=Answer)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                continue
+            if found.cid == cid and found.state != "taken":
+                return found
+        return None

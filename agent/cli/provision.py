@@ -9,7 +9,7 @@ import secrets
 import time
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -96,7 +96,7 @@ def show(tls: Path) -> None:
     if not (tls / "station.key").exists():
         stop(3, "identity.no-key", f"there is no key in {tls}: packbench provision request STATION")
     if not (tls / "station.pem").exists():
-        found = identity.fingerprint(_read(tls / "station.csr"))
+        found = _kept(lambda: identity.fingerprint(_read(tls / "station.csr")))
         stop(3, "identity.pending", f"the request of key {found} waits for the admin's yes.")
     pem = _read(tls / "station.pem")
     try:
@@ -240,7 +240,7 @@ def revoke(who: tuple[str, ...], folder: Path) -> None:
     """Take certificates back: stations by NAME, or certificates by FILE. What was taken back before stays so."""
     from agent.fleet import identity
 
-    taken = folder / "revoked"
+    taken, authority_key, authority_pem = folder / "revoked", _read(folder / "ca.key"), _read(folder / "ca.pem")
     taken.mkdir(exist_ok=True)
     for one in who:
         path = Path(one) if Path(one).is_file() else folder / "issued" / f"{one}.pem"
@@ -250,7 +250,7 @@ def revoke(who: tuple[str, ...], folder: Path) -> None:
             path.unlink()  # a key that was taken back is not renewed
     pems = [path.read_bytes() for path in sorted(taken.glob("*.pem"))]
     (folder / "revoked.pem").write_bytes(
-        identity.revoked(pems, _read(folder / "ca.key"), _read(folder / "ca.pem"), _now()))
+        identity.revoked(pems, authority_key, authority_pem, _now()))
     click.echo(f"{folder}/revoked.pem: {len(pems)} taken back. next: copy it to the broker's /etc/mosquitto/tls;")
     click.echo("there: systemctl restart mosquitto (a reload would leave the connections of before open)")
 
@@ -269,23 +269,27 @@ def _renew(desk: Desk, folder: Path, days: int, name: str, asked: bytes) -> bool
     from agent.messages import topics
 
     issued = folder / "issued" / f"{name}.pem"
-    if not issued.exists() or identity.fingerprint(issued.read_bytes()) != identity.fingerprint(asked):
-        click.echo(f"{name}: this key was never accepted here, or was taken back. (identity.other-key)")
+    try:
+        if not issued.exists() or identity.fingerprint(issued.read_bytes()) != identity.fingerprint(asked):
+            click.echo(f"{name}: this key was never accepted here, or was taken back. (identity.other-key)")
+            return False
+        pem = identity.issue(asked, _read(folder / "ca.key"), _read(folder / "ca.pem"), _now(), name=name, days=days)
+    except identity.IdentityError as error:  # what one station asks ends no other one's renewal
+        click.echo(f"{name}: {error.detail} ({error.code})")
         return False
-    new = issued.with_suffix(".new")
-    pem = _issue(folder, asked, name, days, out=new).read_bytes()
     cid = f"renew-{secrets.token_hex(8)}"
     body = {"cid": cid, "exp": int(time.time()) + 60, "pem": pem.decode()}
     desk.say(topics.station(name, "cmd/certificate/req"), json.dumps(body).encode())
-    for topic, payload, _ in desk.heard(time.monotonic() + 15):
-        answer: dict[str, Any] = json.loads(payload) if topic.endswith("/rsp") else {}
-        if answer.get("cid") == cid and answer["state"] != "taken":
-            click.echo(f"{name}: {answer['text']} ({answer['code']})")
-            if answer["state"] == "done":
-                new.replace(issued)
-            return bool(answer["state"] == "done")
-    click.echo(f"{name}: no answer in 15 s. (command.no-answer)")
-    return False
+    answer = desk.answer(cid, time.monotonic() + 15)
+    if answer is None:
+        click.echo(f"{name}: no answer in 15 s. (command.no-answer)")
+        return False
+    click.echo(f"{name}: {answer.text} ({answer.code})")
+    if answer.state == "done":
+        new = issued.with_suffix(".new")
+        _write(new, pem, over=True)
+        new.replace(issued)
+    return answer.state == "done"
 
 
 def _issue(

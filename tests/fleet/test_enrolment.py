@@ -182,6 +182,24 @@ def test_a_station_takes_no_certificate_of_another_key_name_or_time(fleet: Fleet
         assert caught.value.code == code
 
 
+def test_what_one_station_asks_ends_no_other_ones_renewal(fleet: Fleet) -> None:
+    """A report that is no request, one for another's name, and nonsense where answers are awaited."""
+    enrol(fleet, "st-7")
+    admin, ca = fleet.folder / "admin", fleet.folder / "ca"
+    other = identity.request_again("st-1", (fleet.folder / "st-7" / "station.key").read_bytes()).decode()
+    station = Client(fleet, "st-7").connect()
+    for asks, code in (("nonsense", "identity.unreadable"), (other, "identity.other-name")):
+        report = json.dumps({"certificate": {"asks": asks}})
+        station.mqtt.publish("pack/v1/st/st-7/cfg/reported", report, 1, retain=True)
+        assert station.told.get(timeout=PATIENCE_S)
+        ended = CliRunner().invoke(group, [
+            "renew", "st-7", "--folder", str(ca), "--broker", f"mqtts://127.0.0.1:{fleet.port}", "--ca",
+            f"{ca}/ca.pem", "--cert", str(admin / "station.pem"), "--key", str(admin / "station.key")])
+        assert (ended.exit_code, code in ended.output) == (1, True), ended.output
+        assert isinstance(ended.exception, SystemExit)
+    station.close()
+
+
 def test_a_renewed_certificate_that_a_power_cut_emptied_is_asked_for_again(fleet: Fleet) -> None:
     settings = settings_of(fleet, "st-1", short(fleet, "st-1", 300))
     settings.renewed_cert_file.parent.mkdir(exist_ok=True)
