@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from agent.messages import Telemetry, telemetry
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from agent.station.events import Event
     from agent.store import Store, StoreError
-    from firmware_config.settings import Settings
+    from firmware_config.settings import Keep
 
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000
@@ -31,16 +32,15 @@ def can_wait(events: Sequence[Event]) -> bool:
 class Chores:
     """The regular small tasks of one station; `due` is called in every round and is almost always nothing."""
 
-    def __init__(self, store: Store, directory: Path, settings: Settings) -> None:
+    def __init__(self, store: Store, directory: Path) -> None:
         self._store = store
         self._directory = directory
-        self._keep = settings.keep
         self._next_minute_ms = 0
         self._next_day_ms = 0
         keep_ballast(directory)
 
-    def due(self, now_ms: int, wall_ms: int, *, time_ok: bool) -> bytes:
-        """Do what is due; return a telemetry payload once a minute, nothing else. Raises StoreError.
+    def due(self, now_ms: int, wall_ms: int, *, time_ok: bool, keep: Keep) -> bytes:
+        """Do what is due; return a telemetry payload once a minute, nothing else. `keep` is how long. Raises StoreError.
 
         Nothing is forgotten while the clock is not trusted: a wrong year would make everything look old.
         """
@@ -50,10 +50,10 @@ class Chores:
         if time_ok and now_ms >= self._next_day_ms:
             self._next_day_ms = now_ms + DAY_MS
             with self._store.transaction():
-                self._store.forget(wall_ms, ended_days=self._keep.ended_days, addresses_days=self._keep.addresses_days)
+                self._store.forget(wall_ms, ended_days=keep.ended_days, addresses_days=keep.addresses_days)
             # Fetched papers hold addresses; so may a photo, but a carrier's surcharge comes after 60 days.
-            self._forget_files("files", wall_ms - self._keep.addresses_days * DAY_MS)
-            self._forget_files("photos", wall_ms - self._keep.photos_days * DAY_MS)
+            self._forget_files("files", wall_ms - keep.addresses_days * DAY_MS)
+            self._forget_files("photos", wall_ms - keep.photos_days * DAY_MS)
             keep_ballast(self._directory)
         counts = self._store.counts()
         return telemetry(Telemetry(boot=self._store.boot, mono_ms=now_ms, outbox=counts["outbox"],
@@ -63,8 +63,9 @@ class Chores:
     def _forget_files(self, folder: str, before_ms: int) -> None:
         """Delete the files in a folder that are older than a moment."""
         for file in (self._directory / folder).glob("*"):
-            if file.stat().st_mtime * 1000 < before_ms:
-                file.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # a draft that got its name just now
+                if file.stat().st_mtime * 1000 < before_ms:
+                    file.unlink()
 
     def trouble(self, error: StoreError) -> None:
         """The store failed: on a full disk the ballast goes, so that receipts can still delete rows."""

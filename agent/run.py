@@ -98,9 +98,8 @@ class Agent:
         self.store, mended = Store.mended(directory, station=settings.station.id)
         if mended:
             LOG.warning("%s", mended)
-        self.chores = Chores(self.store, directory, settings)
+        self.chores = Chores(self.store, directory)
         self.clock: Clock = clock_of(settings)
-        self.adviser = Adviser(self.store, settings)
         blob = self.store.load_state()
         self.state = DECODER.decode(blob) if blob else State()
         self._retry: list[Event] = [
@@ -108,9 +107,11 @@ class Agent:
         ]
         self.admin = Admin(self.store, settings, self.clock)
         self.devices: Devices = self._first_bench()
+        settings = self.settings  # the file's with what the admin wants
         self.link = Link(
             access_of(settings), station=settings.station.id, site=settings.station.site, boot=self.store.boot,
-            about=birth(self.settings, self.admin.life), inbox=self._inbox.put, lives=self.admin.lives)
+            about=birth(settings, self.admin.life), inbox=self._inbox.put, lives=self.admin.lives)
+        self.adviser = Adviser(self.store, settings)
         self.files = PaperFiles(directory / FILES, settings.keep.file_hosts, self._inbox.put, now_ms=self.clock.now_ms)
         for job in self.store.open_jobs():
             self.files.want(job.job, job.rev, job.papers)
@@ -119,8 +120,7 @@ class Agent:
         self._pulse = Pulse(Starts(directory))
         self._shown: View | None = None
         self._lamps: Lamps | None = None
-        self._next_tick_s = 0.0
-        self._committed_s = 0.0
+        self._next_tick_s = self._committed_s = 0.0
         self._stopping = threading.Event()
         self._alive = False
         self._fatal: BaseException | None = None
@@ -235,8 +235,6 @@ class Agent:
                 if code == TWIN:
                     self._inbox.put(self.admin.twin())
                 return LinkChanged(at_ms=self.clock.now_ms(), up=False)
-            case _:
-                pass
         return None
 
     def _turn(self, events: list[Event]) -> None:
@@ -297,7 +295,8 @@ class Agent:
     def _keep_house(self) -> None:
         """Once a minute tell how we are (QoS 0), once a day forget what is old."""
         try:
-            telemetry = self.chores.due(self.clock.now_ms(), self.clock.wall_ms(), time_ok=self.state.time_ok)
+            telemetry = self.chores.due(self.clock.now_ms(), self.clock.wall_ms(), time_ok=self.state.time_ok,
+                                        keep=self.settings.keep)
         except StoreError as error:
             LOG.warning("%s: %s %s", error.code, error.detail, error.hint)
             return
@@ -336,6 +335,7 @@ class Agent:
             devices.start()
         self.settings, self.link.about = settings, birth(settings, self.admin.life)
         self.adviser.follow(settings)
+        self.files.allow(settings.keep.file_hosts)
         self.link.announce()
 
     def _asked(self, request: Request) -> Event | None:

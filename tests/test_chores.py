@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from agent.chores import DAY_MS, Chores
 from agent.store import Store
-from tests.builders import settings
+from firmware_config.settings import Keep
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,10 +29,10 @@ def test_fetched_papers_and_photos_go_when_their_time_is_over(tmp_path: Path) ->
     gone = [old_file(tmp_path / "files" / "old.pdf", 31), old_file(tmp_path / "photos" / "old.jpg", 91)]
     store = Store(tmp_path, station="st-1")
     try:
-        chores = Chores(store, tmp_path, settings())
-        chores.due(60_000, NOW_MS, time_ok=False)
+        chores = Chores(store, tmp_path)
+        chores.due(60_000, NOW_MS, time_ok=False, keep=Keep())
         assert all(path.exists() for path in (*kept, *gone)), "an untrusted clock forgets nothing"
-        assert chores.due(120_000, NOW_MS, time_ok=True).startswith(b"{")
+        assert chores.due(120_000, NOW_MS, time_ok=True, keep=Keep()).startswith(b"{")
     finally:
         store.close()
     assert [path.exists() for path in kept] == [True, True]

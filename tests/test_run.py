@@ -10,11 +10,14 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
+from agent.admin import Memory
 from agent.demo.audit import audit
 from agent.demo.packer import Size
 from agent.demo.shift import MUG, TEA, Demo, killed, plain
+from agent.fleet.trial import Standing
 from agent.local import LocalError, Station
 from agent.run import Agent, turn
 from agent.station.events import AgentStarted, Delivery, JobAssigned
@@ -181,6 +184,21 @@ def test_a_database_that_somebody_holds_is_told_on_the_screen_and_forgotten_when
     finally:
         agent._close()
         other.close()
+
+
+def test_what_the_fleet_pushed_for_files_and_weights_is_in_force_in_the_next_life(tmp_path: Path) -> None:
+    patch = {"keep": {"file_hosts": ["labels.example"]}, "packing": {"false_stops_per_1000": 9.0}}
+    store = Store(tmp_path, station="st-1")
+    with store.transaction():
+        store.save_fleet(msgspec.json.encode(Memory(standing=Standing(good=(patch,), have={"fleet": 1}))))
+    store.close()
+    agent = Agent(parse({"station": {"id": "st-1", "site": "ams1"}, "broker": {"url": "mqtt://127.0.0.1:1"},
+                         "directory": str(tmp_path), "socket": str(tmp_path / "socket")}, "test"))
+    try:
+        assert agent.files._hosts == {"labels.example"}
+        assert agent.adviser.advice._alertness.budget_per_1000 == 9.0
+    finally:
+        agent._close()
 
 
 def _many() -> list[JobAssigned]:

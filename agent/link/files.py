@@ -49,7 +49,7 @@ class PaperFiles:
         context: ssl.SSLContext | None = None, waits_s: tuple[float, ...] = WAITS_S,
     ) -> None:
         self._directory = directory
-        self._hosts = frozenset(hosts)
+        self.allow(hosts)
         self._inbox = inbox
         self._now_ms = now_ms
         self._context = context or ssl.create_default_context()
@@ -57,6 +57,10 @@ class PaperFiles:
         self._wanted: queue.SimpleQueue[tuple[str, int, PaperFile] | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._live, name="files", daemon=True)
+
+    def allow(self, hosts: Iterable[str]) -> None:
+        """Fetch from these hosts alone from now on."""
+        self._hosts = frozenset(hosts)
 
     def want(self, job: str, rev: int, papers: Iterable[Paper]) -> None:
         """Fetch the files of these papers that are not kept yet; the thread starts with the first of them."""
