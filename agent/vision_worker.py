@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import threading
 import time
+from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -56,6 +58,7 @@ class VisionWorker(Worker):
         self._asked = threading.Event()
         self._kept: tuple[int, frozenset[str]] = (0, frozenset())
         self._dim: tuple[str, str] | None = None
+        self._littered = False
         self._told_px = 0.0
 
     @property
@@ -107,6 +110,9 @@ class VisionWorker(Worker):
             self._asked.wait(0.3 if self._emptied_s < 0 else 1.0)
             self._asked.clear()
             self._rest(opened, bare=look is not None and look is self._look)
+            if self._littered:
+                self._littered = False
+                _give_memory_back()
             return
         from agent.vision.barcodes import read_codes
 
@@ -168,7 +174,7 @@ class VisionWorker(Worker):
         from agent.vision.exposure import light_of
 
         frame = camera.frame(5.0)
-        self._looked_s = time.monotonic()
+        self._looked_s, self._littered = time.monotonic(), True
         small = cv2.imdecode(np.frombuffer(frame.jpeg, np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_8)
         faults = light_of(np.asarray(small, np.uint8)).faults if small is not None else ()
         black = next(((fault.code, fault.hint) for fault in faults if fault.code == "camera.black"), None)
@@ -214,3 +220,12 @@ class VisionWorker(Worker):
             _LOG.warning("%s: the picture of visit %d can't be kept: %s", self.device, visit, error.strerror)
             return ""
         return name
+
+
+def _give_memory_back() -> None:
+    """Give what pictures have left in the allocator back to the kernel (malloc_trim(3)): some 60 MB after a look.
+
+    It is done when nobody asks any more; an allocator that does it for each picture makes looking a third slower.
+    """
+    with suppress(AttributeError):  # glibc alone has it
+        ctypes.CDLL(None).malloc_trim(0)

@@ -38,6 +38,7 @@ class Station(Section, frozen=True, kw_only=True):
     waiting_slip: bool = False
     weight_step_g: Annotated[float, Meta(gt=0, le=5_000)] = 30.0
     scan_items: Literal["asked", "unvouched"] = "asked"
+    size_patience_s: Annotated[float, Meta(ge=0, le=300)] = 20.0
     sender: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=64)], ...], Meta(max_length=6)] = ()
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from agent.demo.broker import DemoBroker
 
 # As in systemd/packbench.service.
-MEMORY = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "1048576", "MALLOC_TRIM_THRESHOLD_": "1048576"}
+MEMORY = {"MALLOC_ARENA_MAX": "2"}
 STATION = "demo-1"
 SITE = "ams1"
 SETTINGS = """# Written by packbench demo.
@@ -34,6 +34,7 @@ bench = "{root}/bench"
 [station]
 id = "demo-1"
 site = "ams1"
+size_patience_s = {patience_s}  # measuring does not run faster when the bench does
 [fleet]
 keys = "{root}/config-keys"
 [broker]
@@ -94,7 +95,7 @@ class Demo:
         bench = self._spawn("bench", "bench", str(self.root / "bench"), "--speed", str(self.speed))
         self.processes.callback(_end, bench)
         _until("the bench", (self.root / "bench" / "bench.json").exists, bench)
-        settings = SETTINGS.format(root=self.root, url=self.broker.url)
+        settings = SETTINGS.format(root=self.root, url=self.broker.url, patience_s=min(300, 20 * self.speed))
         for section in without:
             settings = settings.replace(f'[{section}]\ndriver = "bench"\n', "")
         (self.root / "station.toml").write_text(settings, encoding="utf-8")

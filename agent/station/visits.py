@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 PROOFS_NEEDED = 2
 # How long a box without a code stands still before it counts as the one whose items were just scanned.
 SLIP_PATIENCE_MS = 2_000
-# How long a box that stands still may wait for its size.
-SIZE_PATIENCE_MS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,7 +338,8 @@ def _here_already(turn: Turn, sight: Sight, packing: Packing) -> Parcel | None:
 
 def _worth_waiting(turn: Turn, sight: Sight) -> bool:
     """True while the box's size may still come before the packer loses patience."""
-    return sight.event.measuring and turn.state.now_ms - sight.box.since_ms < SIZE_PATIENCE_MS
+    return (sight.event.measuring
+            and turn.state.now_ms - sight.box.since_ms < turn.config.station.size_patience_s * 1000)
 
 
 def _why_no_job(event: CodesSeen, workable: int) -> str:
