@@ -122,9 +122,8 @@ class Agent:
         self._lamps: Lamps | None = None
         self._next_tick_s = self._committed_s = 0.0
         self._stopping = threading.Event()
-        self._alive = False
         self._fatal: BaseException | None = None
-        self._why_down, self._refused_for = "", 0
+        self._why_down, self._refused_for, self._alive = "", 0, False
         self.trouble: StoreError | None = None
 
     def _first_bench(self) -> Devices:
@@ -235,6 +234,8 @@ class Agent:
                 if code == TWIN:
                     self._inbox.put(self.admin.twin())
                 return LinkChanged(at_ms=self.clock.now_ms(), up=False)
+            case _:
+                pass
         return None
 
     def _turn(self, events: list[Event]) -> None:
