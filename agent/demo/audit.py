@@ -29,6 +29,7 @@ class Audit:
     cancelled: int = 0
     held: list[str] = field(default_factory=list)
     wrong_labels: int = 0
+    boxes: int = 0
     sizes: int = 0
     labels: int = 0
     slips: int = 0
@@ -50,7 +51,7 @@ class Audit:
         return [
             f"jobs {self.jobs}: packed {self.packed}, cancelled {self.cancelled}",
             f"held on the way: {', '.join(self.held) or 'none'}; wrong labels caught: {self.wrong_labels}",
-            f"boxes measured by the camera: {self.sizes} of {self.packed}",
+            f"boxes measured by the camera: {self.sizes} of {self.boxes}",
             f"paper: {self.slips} slips, {self.labels} labels, {self.partial} torn off in the middle",
             f"pages in doubt, all settled: {self.in_doubt}",
             f"facts told again and known by their id: {self.copies}",
@@ -89,6 +90,7 @@ def _jobs(demo: Demo, report: dict[str, Any], found: Audit) -> None:
 def _parcels(demo: Demo, facts: list[tuple[str, dict[str, Any]]], found: Audit) -> None:
     """Each box of a packed job is one closed parcel, of the weight that really stood there."""
     closed = [data for kind, data in facts if kind == "parcel" and data["state"] == "closed"]
+    found.boxes = len(closed)
     found.photos = [data["photo_sha256"] for data in closed if data.get("photo_sha256")]
     for job, times in Counter(data["job"] for data in closed).items():
         if times > len(demo.label_codes(job)):
