@@ -27,6 +27,11 @@ class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One table of the file."""
 
 
+# A broker's address: scheme, name or address (IPv6 in brackets), port up to 65535.
+BROKER_URL = (r"^mqtts?://(\[[0-9A-Fa-f:.]+\]|[^/\s:@\[\]]+)"
+              r"(:([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5]))?\Z")
+
+
 class Station(Section, frozen=True, kw_only=True):
     """`[station]`: who this is, and the site's habits."""
 
@@ -45,7 +50,7 @@ class Station(Section, frozen=True, kw_only=True):
 class Broker(Section, frozen=True, kw_only=True):
     """`[broker]`: where jobs come from. A change here is a technician's, never a push's."""
 
-    url: Annotated[str, Meta(pattern=r"^mqtts?://[^/\s]+\Z", max_length=256)]
+    url: Annotated[str, Meta(pattern=BROKER_URL, max_length=256)]
     username: str = ""
     password_file: str = ""
     ca_file: str = ""
@@ -196,7 +201,7 @@ def load(path: Path) -> Settings:
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        text = "there is no such file. Copy firmware_config/station.toml there and change what differs."
+        text = "there is no such file. Name it with --config, or let `packbench init` write a first one."
         raise ConfigError(str(path), [Problem("file", "config.missing", text)]) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         text = f"it can't be read as TOML: {error}."
@@ -261,7 +266,9 @@ def _value(hint: Any, raw: object, key: str, problems: list[Problem]) -> Any:  #
     try:
         return msgspec.convert(raw, hint)
     except msgspec.ValidationError as error:
-        problems.append(Problem(key, "config.value", f"{_word(raw)} does not fit: {error}."))
+        known = ", ".join(str(one) for one in get_args(hint)) if get_origin(hint) is Literal else ""
+        text = f"is none of {known}." if known else f"does not fit: {error}."
+        problems.append(Problem(key, "config.value", f"{_word(raw)} {text}"))
         return None
 
 

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from agent.cli.broker import check
+from agent.cli.oms import oms
 from agent.demo.broker import BrokerError, free_ports, listens, make_broker
 from agent.link import probe
 
@@ -74,7 +75,10 @@ def test_no_broker_and_no_address_are_one_plain_line() -> None:
     (port,) = free_ports(1)
     gone = CliRunner().invoke(check, [f"mqtt://127.0.0.1:{port}"])
     assert (gone.exit_code, "link.refused" in gone.output) == (1, True)
-    assert CliRunner().invoke(check, ["localhost"]).exit_code == 2
+    for url in ("localhost", "mqtt://localhost:abc", "mqtt://localhost:65536", "mqtt://"):
+        for command, words in ((check, [url]), (oms, ["--broker", url])):
+            asked = CliRunner().invoke(command, words)
+            assert (asked.exit_code, "is no broker's address" in asked.output) == (2, True), url
 
 
 def test_a_port_that_says_nothing_is_told_as_silent(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -142,4 +142,4 @@ class TestCommands:
     def test_a_missing_database_is_one_plain_line(self, tmp_path: Path) -> None:
         for command in ("check", "export"):
             code, words = self.run(command, "--directory", str(tmp_path))
-            assert (code, "store.missing" in words) == (1, True)
+            assert (code, "store.missing" in words, "--directory" in words) == (1, True, True)

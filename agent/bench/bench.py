@@ -6,6 +6,7 @@ in the journal, so that an audit can compare what the agent says with what happe
 
 from __future__ import annotations
 
+import inspect
 import json
 import threading
 import time
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 # Thermal paper, adhesive and coating: about 140 g a square metre.
 PAPER_G_PER_MM2 = 1.4e-4
+# What a hand's parameter may be, by its annotation.
+TYPES: dict[str, type] = {"str": str, "float": float, "bool": bool}
 
 
 # The board of `packbench calibrate camera --print-board`: 8 x 5 squares of 50 mm with markers of 38 mm, 3 mm thick.
@@ -123,8 +126,8 @@ class Bench:
             raise HandsError(f"hands can't {word!r}; they can {', '.join(known)}.")
         with self._lock:
             try:
-                found = act(**{key: value for key, value in command.items() if key != "do"})
-            except (TypeError, KeyError) as error:
+                found = act(**_fitting(word, act, {key: value for key, value in command.items() if key != "do"}))
+            except TypeError as error:
                 raise HandsError(f"{word}: {error}") from error
             self.note({"kind": "hands", **command})
         return found or {}
@@ -138,7 +141,7 @@ class Bench:
     def _hands_put(self, box: str) -> None:
         if self.on_platform:
             raise HandsError(f"box {self.on_platform} stands there already.")
-        self.scale.place(self.boxes[box].gross_g, self.now_s() + 0.05)
+        self.scale.place(self._box(box).gross_g, self.now_s() + 0.05)
         self.on_platform = box
         self._hand_until_s = self.now_s() + 0.4
 
@@ -152,7 +155,7 @@ class Bench:
                      rotation_deg: float = 0.0) -> None:
         name = box or self._standing()
         sticker = Sticker(self._paper(page), "top", x_mm, y_mm, rotation_deg)
-        self.boxes[name].pages[page] = sticker
+        self._box(name).pages[page] = sticker
         if name == self.on_platform:
             now_s = self.now_s()
             self.scale.hand(250.0, now_s + 0.05, now_s + 0.55)
@@ -161,7 +164,9 @@ class Bench:
 
     def _hands_peel(self, page: str, box: str = "") -> None:
         name = box or self._standing()
-        sticker = self.boxes[name].pages.pop(page)
+        sticker = self._box(name).pages.pop(page, None)
+        if sticker is None:
+            raise HandsError(f"page {page!r} is not on box {name!r}.")
         if name == self.on_platform:
             self.scale.lift(self.now_s() + 0.05, _paper_g(sticker))
 
@@ -214,6 +219,11 @@ class Bench:
             return Scene(stickers=stickers, panel=self.board)
         return Scene(box=box.looks, stickers=(*box.pages.values(), *stickers), hand=hand, panel=self.board)
 
+    def _box(self, name: str) -> BenchBox:
+        if name not in self.boxes:
+            raise HandsError(f"there is no box {name!r}; make it first.")
+        return self.boxes[name]
+
     def _standing(self) -> str:
         if not self.on_platform:
             raise HandsError("nothing stands on the platform.")
@@ -235,6 +245,27 @@ class Bench:
         self.printer.stop()
         self.scanner.close()
         self._journal.close()
+
+
+def _fitting(word: str, act: Callable[..., object], given: dict[str, Any]) -> dict[str, Any]:
+    """Return what is given as `act` takes it; raises HandsError for what is missing, unknown or of the wrong type."""
+    import msgspec
+
+    known = inspect.signature(act).parameters
+    missing = [name for name, one in known.items()
+               if name not in given and one.default is one.empty and one.kind is not one.VAR_KEYWORD]
+    if missing:
+        raise HandsError(f"{word} needs {', '.join(missing)}.")
+    open_ended = any(one.kind is one.VAR_KEYWORD for one in known.values())
+    if not open_ended and (unknown := [name for name in given if name not in known]):
+        raise HandsError(f"{word} knows no {', '.join(unknown)}; it knows {', '.join(known) or 'nothing more'}.")
+    fitting = dict(given)
+    for name in given.keys() & known.keys():
+        try:
+            fitting[name] = msgspec.convert(given[name], TYPES[known[name].annotation])
+        except msgspec.ValidationError as error:
+            raise HandsError(f"{word}: {name}={given[name]} does not fit: {error}.") from error
+    return fitting
 
 
 def _paper_g(sticker: Sticker) -> float:

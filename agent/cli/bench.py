@@ -9,6 +9,9 @@ from typing import Any
 
 import click
 
+# What stays text even if it looks like a number.
+TEXTS = ("box", "page", "code", "media")
+
 
 @click.command()
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
@@ -31,17 +34,24 @@ def bench(directory: Path, speed: float, seed: int, roll_mm: float) -> None:
 @click.argument("word")
 @click.argument("more", nargs=-1, metavar="[KEY=VALUE]...")
 def hands(directory: Path, word: str, more: tuple[str, ...]) -> None:
-    r"""Do one thing at the bench in DIRECTORY: make, put, lift, stick, peel, show, hide, press, roll, cover, power.
+    """Do one thing at the bench in DIRECTORY, as agent/bench/README.md shows.
+
+    Words: make, put, lift, stick, peel, show, hide, scan, press, roll, cover, power, mute, board, board-away,
+    look-around.
 
     \b
     packbench hands DIR make box=A mass_g=1200 length_mm=300 width_mm=200 height_mm=120
     packbench hands DIR put box=A
-    """
+    """  # noqa: D301 (click looks for the backspace itself)
     from agent.bench.bench import HandsError
     from agent.bench.wires import Hands
 
     try:
-        answer = Hands(directory).do(word, **dict(_pair(one) for one in more))
+        pair = Hands(directory)
+        try:
+            answer = pair.do(word, **dict(_pair(one) for one in more))
+        finally:
+            pair.close()
     except HandsError as error:
         raise click.UsageError(str(error)) from error
     except OSError as error:
@@ -52,6 +62,8 @@ def hands(directory: Path, word: str, more: tuple[str, ...]) -> None:
 
 def _pair(text: str) -> tuple[str, Any]:
     key, _, value = text.partition("=")
+    if key in TEXTS:
+        return key, value
     try:
         return key, json.loads(value)
     except json.JSONDecodeError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import click
@@ -30,9 +31,10 @@ def check(
 
     from agent.link import Access, LinkError
     from agent.link.probe import probe
+    from firmware_config.settings import BROKER_URL
 
     access = Access(url, "packbench-probe", ca_file, cert_file, key_file, username, password_file)
-    if not access.host or not url.startswith(("mqtt://", "mqtts://")):
+    if not re.match(BROKER_URL, url):
         raise click.BadParameter(f"{url!r} is no broker's address; write mqtt://host:port or mqtts://host:port.")
     try:
         version, guarantees = probe(access)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import re
 import ssl
 import sys
 import time
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, NoReturn, Self
 from urllib.parse import urlsplit
 
 import click
+
+from firmware_config.settings import BROKER_URL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,9 +67,10 @@ class Desk:
         import paho.mqtt.client as mqtt
         from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-        broker, url = way.broker, urlsplit(way.broker)
-        if url.scheme not in ("mqtt", "mqtts") or not url.hostname:
+        broker = way.broker
+        if not re.match(BROKER_URL, broker):
             stop(2, "broker.url", f"{broker} is no address such as mqtts://broker.example:8883.")
+        url = urlsplit(broker)
         self._messages: queue.SimpleQueue[tuple[str, bytes, bool]] = queue.SimpleQueue()
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
         self._client.on_message = lambda _c, _u, message: self._messages.put(
@@ -81,7 +85,7 @@ class Desk:
                 if way.cert_file:
                     context.load_cert_chain(way.cert_file, way.key_file)
                 self._client.tls_set_context(context)
-            self._client.connect(url.hostname, url.port or (8883 if url.scheme == "mqtts" else 1883))
+            self._client.connect(str(url.hostname), url.port or (8883 if url.scheme == "mqtts" else 1883))
             self._client.loop_start()
             refused = connected.get(timeout=CONNECT_S)
         except (OSError, queue.Empty) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,10 @@ def oms(
     import threading
 
     from agent.demo.oms import ReferenceOms
+    from firmware_config.settings import BROKER_URL
+
+    if not re.match(BROKER_URL, broker):
+        raise click.BadParameter(f"{broker!r} is no broker's address; write mqtt://host:port.", param_hint="--broker")
 
     def show(kind: str, fact: dict[str, Any]) -> None:
         click.echo(json.dumps({"kind": kind, **fact}) if as_json else f"{kind:13s} {_line(fact)}")

@@ -151,7 +151,7 @@ def _ask(socket_path: Path, ask: str, **more: object) -> dict[str, Any]:
 def _screen(answer: dict[str, Any], *, plain: bool) -> str:
     """Return the packer's screen: lamps, the sentence in big letters, the hint, the weight."""
     view, live_g = answer["view"], answer["live_g"]
-    weight = "  --  " if live_g is None else f"{live_g / 1000:.3f} kg"
+    weight = "  --  " if live_g is None else f"{live_g / 1000:z.3f} kg"
     lamps = [name for name in LAMPS if view[name]]
     if plain:
         code = f" ({view['code']})" if view["code"] else ""

@@ -34,7 +34,9 @@ def check(directory: Path, as_json: bool) -> None:
     else:
         for finding in findings:
             click.echo(f"{finding.code}: {finding.table + ': ' if finding.table else ''}{finding.detail}")
+        missing = any(finding.code == "store.missing" for finding in findings)
         click.echo("Every row is what was written." if not findings else
+                   "Name the state directory with --directory." if missing else
                    "Stop the station, then run `packbench store salvage`: what can be read is kept.")
     if findings:
         raise SystemExit(1 if findings[0].code == "store.missing" else 3)

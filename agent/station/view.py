@@ -173,7 +173,7 @@ def _vouched(packing: Packing) -> str:
     skus = packing.vouching.to_scan
     if not skus:
         return ""
-    return f"Weight can't tell for {', '.join(skus[:3])}{' and others' if skus[3:] else ''}: scan them."
+    return f"The weight would not show a missing {', '.join(skus[:3])}{' or other' if skus[3:] else ''}: scan or count."
 
 
 def _rest(packing: Packing | None) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from typing import TYPE_CHECKING
 
 import pytest
+from click.testing import CliRunner
 
 from agent.bench.bench import Bench, HandsError
 from agent.bench.wires import Hands, Wires
+from agent.cli.bench import hands as hands_command
 from agent.devices import DeviceError, Lamps
 from agent.devices.bench import BenchCamera, BenchScale, BenchSignals
 from agent.devices.bench_frames import facts_of
@@ -80,12 +83,32 @@ def test_hands_say_what_they_cannot_do_and_nothing_happens(bench: Bench) -> None
         hands.do("juggle")
     with pytest.raises(HandsError, match="nothing stands on the platform"):
         hands.do("lift")
+    with pytest.raises(HandsError, match="there is no box 'Z'; make it first"):
+        hands.do("put", box="Z")
+    with pytest.raises(HandsError, match="make needs length_mm, width_mm, height_mm"):
+        hands.do("make", box="A", mass_g=1)
+    with pytest.raises(HandsError, match="mass_g=heavy does not fit"):
+        hands.do("make", box="A", mass_g="heavy", length_mm=1, width_mm=1, height_mm=1)
+    with pytest.raises(HandsError, match="code=4006381333931 does not fit"):
+        hands.do("scan", code=4006381333931)
+    with pytest.raises(HandsError, match="lift knows no box"):
+        hands.do("lift", box="A")
     hands.do("make", box="A", mass_g=1, length_mm=1, width_mm=1, height_mm=1)
     with pytest.raises(HandsError, match="no printed page"):
         hands.do("stick", page="../../etc/passwd", box="A")
     journal = [json.loads(line) for line in (bench.directory / "journal.jsonl").read_text().splitlines()]
     assert [line["do"] for line in journal if line["kind"] == "hands"] == ["make"]
     hands.close()
+
+
+def test_a_code_of_digits_is_scanned_from_the_command_line_as_it_stands(bench: Bench) -> None:
+    words = [str(bench.directory), "scan", "code=4006381333931"]
+    assert CliRunner().invoke(hands_command, words).output == "{}\n"
+    port = os.open(bench.directory / "scanner", os.O_RDONLY | os.O_NOCTTY)
+    try:
+        assert os.read(port, 64) == b"4006381333931\r"
+    finally:
+        os.close(port)
 
 
 def test_a_bench_that_is_not_there_is_a_broken_device_with_a_hint(tmp_path: Path) -> None:

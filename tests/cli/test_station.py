@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from agent.cli.station import press, status, watch
+from agent.cli.station import _screen, press, status, watch
 from agent.local import LocalSocket, Request
 
 if TYPE_CHECKING:
@@ -53,6 +53,11 @@ def test_watch_shows_one_big_sentence_and_the_weight(socket: Path) -> None:
     shown = CliRunner().invoke(watch, ["--socket", str(socket), "--once"])
     assert shown.output == "[green] 1.234 kg  Put a box on the scale.\n"
     assert CliRunner().invoke(press, ["--socket", str(socket)]).output == "Put a box on the scale.\n"
+
+
+def test_an_empty_scale_is_never_shown_below_zero_by_its_noise() -> None:
+    assert " 0.000 kg" in _screen({"view": VIEW, "live_g": -0.2}, plain=True)
+    assert " -0.004 kg" in _screen({"view": VIEW, "live_g": -4.0}, plain=True)
 
 
 def test_a_station_that_does_not_run_is_one_line_and_exit_code_1(tmp_path: Path) -> None:

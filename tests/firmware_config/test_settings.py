@@ -42,6 +42,18 @@ def test_every_problem_is_listed_at_once() -> None:
     }
 
 
+def test_a_word_that_is_not_known_is_answered_with_those_that_are() -> None:
+    with pytest.raises(ConfigError, match=r"'kodak' is none of bench, folder, v4l2, rpicam, rpicam-still\."):
+        parse({**LEAST, "camera": {"driver": "kodak"}}, "test")
+
+
+def test_a_brokers_address_has_a_port_that_exists() -> None:
+    for url in ("mqtts://broker.example:8883", "mqtt://[::1]:1883", "mqtt://10.0.0.7", "mqtt://broker:65535"):
+        assert parse({**LEAST, "bench": "/none", "broker": {"url": url}}, "test").broker.url == url
+    for url in ("mqtt://broker:abc", "mqtt://broker:0", "mqtt://broker:65536", "mqtt://name:secret@broker", "mqtt://::1"):
+        assert problems({**LEAST, "broker": {"url": url}}) == {"broker.url": "config.value"}, url
+
+
 def test_an_unknown_key_is_refused_with_the_nearest_right_name() -> None:
     with pytest.raises(ConfigError, match="did you mean `media`"):
         parse({**LEAST, "printer": {"driver": "png", "path": "/x", "meda": "62"}}, "test")
