@@ -130,8 +130,10 @@ def stored_packing(directory: Path, job: str, number: int) -> PackedCarton:
         with read_shelf(directory) as shelf:
             return shelf.suggestion(job)
 
-    found = or_end(body)
-    cartons = msgspec.json.decode(found, type=Suggestion).cartons if found else ()
+    try:
+        cartons = msgspec.json.decode(or_end(body), type=Suggestion).cartons
+    except msgspec.DecodeError:  # nothing was suggested, or its row is damaged
+        cartons = ()
     if not 0 < number <= len(cartons):
         msg = f"the station suggested no carton {number} for job {job}"
         raise click.UsageError(msg)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from math import sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,7 +35,9 @@ def learned(directory: Path) -> list[dict[str, Any]]:
     with read_shelf(directory) as shelf:
         for name, body in sorted(shelf.beliefs().items()):
             kind, _, about = name.partition(":")
-            if kind in ("sku", "carton", "fill", "constant"):
+            if kind not in ("sku", "carton", "fill", "constant"):
+                continue
+            with suppress(msgspec.DecodeError):  # a damaged one is none to the station either
                 weight = msgspec.json.decode(body, type=Weight)
                 rows.append({"kind": kind, "name": about, "grams": round(weight.grams, 2),
                              "sd_g": round(sqrt(weight.variance), 2), "spread": round(weight.spread, 4),
