@@ -221,7 +221,7 @@ def test_two_cameras_measure_a_box_together(tmp_path: Path) -> None:
         eye.rest(Scene())
         assert not [told for told in eye.look(ASKED, Scene(BOX), times=3) if told.dims is not None]
     assert together._now is not None
-    assert sorted(together._now.looks) == ["camera[0]", "camera[1]"]
+    assert sorted(together._now.came) == ["camera[0]", "camera[1]"]
     found = [eye.size(Scene(BOX)) for eye in (one, other)]
     assert found[0] == found[1]
     sides = [found[0].length, found[0].width, found[0].height]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
 from agent.station.values import Dimensions, Length, Refused, unmeasured
 from agent.vision import dimensions
 from agent.vision.background import Background
+from agent.vision.measuring import look_of, share_of
 from agent.vision.standing import Standing
 from agent.vision.together import Together
 
@@ -30,10 +29,6 @@ TRIES = 2
 PASSING = ("bad-frame", "hand-in-view", "partial", "two-objects", "unsteady")
 
 
-# Pictures are measured at this width at the most; codes are read at the camera's own.
-WIDEST_PX = 1280
-
-
 class Sizing:
     """Measures each visit's box with one calibrated camera, or with several `together`.
 
@@ -50,8 +45,6 @@ class Sizing:
         self._tries = 0
         self._pictures: list[Picture] = []
         self._answer: Joint | None = None
-        # A quarter of the pixels is measured in a third of the time, and edges are fitted over hundreds of them.
-        self._small = min(1.0, WIDEST_PX / calibration.width_px)
         self.standing = Standing(calibration, self.background.empty)
 
     def see_empty(self, before: Picture, now: Picture) -> bool:
@@ -96,7 +89,8 @@ class Sizing:
                 return None
             if isinstance(found, dimensions.Dimensions):
                 if self._pictures:
-                    self.standing.fitted(visit, found.box, self._pictures[-1], nudged_px=found.nudged_px)
+                    nudged_px = found.nudged_px / share_of(background.calibration)
+                    self.standing.fitted(visit, found.box, self._pictures[-1], nudged_px=nudged_px)
                     self._pictures = []
                 return _of(found)
             if self._tries >= TRIES or found.code.rpartition(".")[2] not in PASSING:
@@ -105,11 +99,7 @@ class Sizing:
         self._pictures.append(picture)
         if len(self._pictures) == PICTURES:
             self._tries += 1
-            small = self._small
-            look = dimensions.Look(
-                reduced(background.calibration, small), shrunk(background.empty, small),
-                tuple(shrunk(picture, small) for picture in self._pictures),
-            )
+            look = look_of(background.calibration, background.empty, self._pictures)
             self._answer = self._together.begin(visit, self._name, look)
         return None
 
@@ -123,29 +113,6 @@ def _kept(path: Path, calibration: CameraCalibration) -> Picture | None:
     if picture is None or picture.shape[:2] != (calibration.height_px, calibration.width_px):
         return None
     return np.asarray(picture, np.uint8)
-
-
-def shrunk(picture: Picture, share: float) -> Picture:
-    """Return the picture at a share of its size."""
-    import cv2
-    import numpy as np
-
-    if share >= 1.0:
-        return picture
-    height, width = picture.shape[:2]
-    size = (round(width * share), round(height * share))
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def reduced(calibration: CameraCalibration, share: float) -> CameraCalibration:
-    """Return the calibration of a picture at a share of its size; the centre of the first pixel is (0, 0)."""
-    if share >= 1.0:
-        return calibration
-    width, height = round(calibration.width_px * share), round(calibration.height_px * share)
-    x, y = width / calibration.width_px, height / calibration.height_px
-    (fx, skew, cx), (_, fy, cy), last = calibration.matrix
-    matrix = ((fx * x, skew * x, (cx + 0.5) * x - 0.5), (0.0, fy * y, (cy + 0.5) * y - 0.5), last)
-    return replace(calibration, width_px=width, height_px=height, matrix=matrix)
 
 
 def _of(found: dimensions.Dimensions) -> Dimensions:

@@ -24,7 +24,7 @@ from agent.vision import dimensions
 from agent.vision.dimensions_cuboid import FACE_CORNERS, corners, seen_faces
 from agent.vision.dimensions_evidence import grain, lamp_change, log_ratio, platform_map
 from agent.vision.dimensions_view import View
-from agent.vision.measuring import Measuring
+from agent.vision.measuring import Measuring, look_of, share_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,7 +122,7 @@ class Standing:
             if tries >= TRIES:
                 return False
             self._tried = visit, tries + 1
-            look = dimensions.Look(self._calibration, self._empty, (picture,))
+            look = look_of(self._calibration, self._empty, (picture,))
             self._again = visit, picture, Measuring([look])
         return True
 
@@ -130,9 +130,10 @@ class Standing:
         if self._again is None or self._again[2].found is None:
             return
         (visit, picture, answer), self._again = self._again, None
-        if isinstance(answer.found, dimensions.Dimensions):
+        if isinstance(answer.found, dimensions.Dimensions) and self._calibration is not None:
             self._tried = visit, 0
-            self.fitted(visit, answer.found.box, picture, nudged_px=answer.found.nudged_px)
+            nudged_px = answer.found.nudged_px / share_of(self._calibration)
+            self.fitted(visit, answer.found.box, picture, nudged_px=nudged_px)
 
     def _hidden(self, picture: Picture) -> Mask | None:
         """Return where the platform is hidden: 1 or 0 in a small copy; shadows hide nothing. None without an idea."""

@@ -33,18 +33,19 @@ class Together:
         A camera that comes again, since the last measurement was refused, begins the next one.
         """
         with self._lock:
-            if self._now is None or self._now.visit != visit or camera in self._now.looks:
+            if self._now is None or self._now.visit != visit or camera in self._now.came:
                 self._now = Joint(visit, len(self._cameras))
             self._now.take(camera, look)
             return self._now
 
 
 class Joint:
-    """One measurement of one visit: the looks so far, then the answer."""
+    """One measurement of one visit: which cameras came, their looks until it begins, then the answer."""
 
     def __init__(self, visit: int, cameras: int) -> None:
         self.visit, self._cameras = visit, cameras
-        self.looks: dict[str, dimensions.Look] = {}
+        self.came: set[str] = set()
+        self._looks: dict[str, dimensions.Look] = {}
         self._since_s = time.monotonic()
         self._lock = threading.Lock()
         self._measuring: Measuring | None = None
@@ -53,7 +54,9 @@ class Joint:
     def take(self, camera: str, look: dimensions.Look) -> None:
         """Take one camera's look; too late, it is not used any more."""
         with self._lock:
-            self.looks[camera] = look
+            self.came.add(camera)
+            if self._measuring is None:
+                self._looks[camera] = look
             self._begin_when_all_are_there()
 
     @property
@@ -72,7 +75,8 @@ class Joint:
 
     def _begin_when_all_are_there(self) -> None:
         late = time.monotonic() - self._since_s > LATE_S
-        if self._measuring is None and not self._closed and self.looks and (len(self.looks) == self._cameras or late):
+        if self._measuring is None and not self._closed and self._looks and (len(self._looks) == self._cameras or late):
             from agent.vision.measuring import Measuring
 
-            self._measuring = Measuring([self.looks[camera] for camera in sorted(self.looks)])
+            self._measuring = Measuring([self._looks[camera] for camera in sorted(self._looks)])
+            self._looks.clear()  # the pictures of each camera are 10 MB

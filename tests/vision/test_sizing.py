@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import time
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from agent.bench.camera import LENS
 from agent.station.values import Length, Refused, unmeasured
 from agent.vision import dimensions
+from agent.vision.measuring import Measuring
 from agent.vision.sizing import Sizing
+from agent.vision.standing import Standing
 from agent.vision.together import Joint, Together
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pytest
+
     from agent.station.values import Dimensions
 
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
 
 
 def answer(sizing: Sizing, shape: tuple[int, int]) -> Dimensions:
@@ -78,6 +85,31 @@ def test_a_camera_straight_above_tells_length_and_width_without_a_height(tmp_pat
     assert isinstance(found.length, Length)
     assert isinstance(found.width, Length)
     assert found.height == Refused(refused=code)
+
+
+class Deadly:
+    """Ends the process that unpickles it, as the kernel does when memory is short."""
+
+    def __reduce__(self) -> tuple[Any, tuple[int]]:
+        return os._exit, (1,)
+
+
+def test_a_measuring_process_that_is_killed_before_it_has_the_pictures_is_a_refusal() -> None:
+    looks: list[Any] = [Deadly(), BARE]
+    killed = Measuring(looks)
+    until_s = time.monotonic() + PATIENCE_S
+    while killed.found is None and time.monotonic() < until_s:
+        threading.Event().wait(0.01)
+    assert isinstance(killed.found, dimensions.Refused)
+    assert killed.found.code == "camera.measuring-failed"
+
+
+def test_how_far_a_camera_moved_is_told_in_pixels_of_its_own_pictures(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[float] = []
+    monkeypatch.setattr(Standing, "fitted", lambda *_, nudged_px: told.append(nudged_px))
+    sized(tmp_path, replace(BOX, nudged_px=4.0))
+    assert told == [4.0 * LENS.width_px / 1280]
 
 
 def test_a_camera_in_another_mode_than_calibrated_is_refused(tmp_path: Path) -> None:
