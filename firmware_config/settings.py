@@ -331,5 +331,6 @@ def _dotted(key: str, name: str) -> str:
 
 
 def _word(raw: object) -> str:
-    text = repr(raw)
+    """Return a value as a refusal shows it, without the user and password that an address may hold."""
+    text = re.sub(r"//[^/\s]*@", "//", repr(raw))
     return text if len(text) <= 60 else text[:57] + "..."

@@ -54,6 +54,12 @@ def test_a_brokers_address_has_a_port_that_exists() -> None:
         assert problems({**LEAST, "broker": {"url": url}}) == {"broker.url": "config.value"}, url
 
 
+def test_a_password_in_an_address_is_refused_and_not_said() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse({**LEAST, "broker": {"url": "mqtts://name:hunter2@broker.example"}}, "test")
+    assert "hunter2" not in str(caught.value)
+
+
 def test_an_unknown_key_is_refused_with_the_nearest_right_name() -> None:
     with pytest.raises(ConfigError, match="did you mean `media`"):
         parse({**LEAST, "printer": {"driver": "png", "path": "/x", "meda": "62"}}, "test")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SECRET = "hunter2"
 FULL: dict[str, Any] = {
     "station": {"id": "st-1", "site": "ams1"},
-    "broker": {"url": f"mqtts://user:{SECRET}@broker.example:8883", "username": SECRET, "password_file": f"/{SECRET}",
+    "broker": {"url": "mqtts://broker.example:8883", "username": SECRET, "password_file": f"/{SECRET}",
                "ca_file": f"/{SECRET}", "cert_file": f"/{SECRET}", "key_file": f"/{SECRET}"},
     "directory": f"/{SECRET}", "socket": f"/{SECRET}", "bench": f"/{SECRET}", "fleet": {"keys": f"/{SECRET}"},
     "scale": {"driver": "trace", "path": f"/{SECRET}"}, "camera": {"driver": "folder", "path": f"/{SECRET}"},
