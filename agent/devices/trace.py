@@ -73,7 +73,7 @@ def read_trace(path: Path) -> Trace:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = raw.decode("latin-1")  # a remark in an older logger's letters; numbers are the same in both
-    head = next((line for line in text[:4096].splitlines() if line.strip() and not line.startswith("#")), "")
+    head = next((line for line in StringIO(text) if line.strip() and not line.startswith("#")), "")
     if not head:
         raise DeviceError("trace.empty", f"{path} holds no rows.", "Record again: `packbench scale record FILE`.")
     delimiter = max(",;\t", key=head.count)

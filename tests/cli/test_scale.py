@@ -68,7 +68,8 @@ def test_a_recording_is_drawn(box: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("header", ["t_s,grams", "t_s,pounds,grams", "time_ms;kg", "timestamp\tgrams", "", ",t_s,grams",
-                                    "Time (s),Weight [kg]", "t_us;grams", "t_s grams", "# by hand\n\nT_S, grams"])
+                                    "Time (s),Weight [kg]", "t_us;grams", "t_s grams", "# by hand\n\nT_S, grams",
+                                    "# by hand\n" * 500 + "t_s,grams"])
 def test_columns_and_delimiters_of_other_loggers_are_read(tmp_path: Path, header: str) -> None:
     names = header.splitlines()[-1].lower() if header else "t_s,grams"
     delimiter = next((sign for sign in ",;\t" if sign in names), " ")
