@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -86,3 +87,23 @@ def test_a_port_that_says_nothing_is_told_as_silent(monkeypatch: pytest.MonkeyPa
     with socket.create_server(("127.0.0.1", 0)) as mute:
         result = CliRunner().invoke(check, [f"mqtt://127.0.0.1:{mute.getsockname()[1]}"])
     assert (result.exit_code, "link.silent" in result.output) == (1, True)
+
+
+def test_a_broker_that_refuses_us_is_told_as_that(tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    settings = tmp_path / "mosquitto.conf"
+    settings.write_text(f"listener {port} 127.0.0.1\nallow_anonymous false\n")
+    program = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin")
+    assert program is not None
+    with subprocess.Popen([program, "-c", str(settings)], stderr=subprocess.DEVNULL) as broker:
+        try:
+            until_s = time.monotonic() + 60
+            asked = CliRunner().invoke(check, [f"mqtt://127.0.0.1:{port}"])
+            while "link.refused" in asked.output and time.monotonic() < until_s:
+                asked = CliRunner().invoke(check, [f"mqtt://127.0.0.1:{port}"])
+            assert (asked.exit_code, "link.not-authorized" in asked.output) == (1, True)
+            office = CliRunner().invoke(oms, ["--broker", f"mqtt://127.0.0.1:{port}", "--db", str(tmp_path / "oms.db"),
+                                              "--seconds", "0"])
+            assert (office.exit_code, "refuses us" in office.output) == (1, True)
+        finally:
+            broker.terminate()

@@ -267,7 +267,8 @@ def _line(station: str, verdict: tuple[str, list[dict[str, Any]]]) -> str:
 
 
 def _report(report: dict[str, Any]) -> str:
-    lines = [f"{report['state']} since {report['since']}, agent {report['agent']}",
+    since = "" if report["state"] == "off" else f" since {report['since']}"
+    lines = [f"{report['state']}{since}, agent {report['agent']}",
              f"wanted: {report['want'] or 'nothing'}   runs: {report['have'] or 'nothing'}"]
     if report["candidate"]:
         lines.append(f"takes part in: {report['candidate']}")

@@ -29,7 +29,7 @@ def oms(
     from agent.demo.oms import ReferenceOms
     from firmware_config.settings import BROKER_URL
 
-    if not re.match(BROKER_URL, broker):
+    if not re.match(BROKER_URL, broker) or broker.startswith("mqtts"):
         raise click.BadParameter(f"{broker!r} is no broker's address; write mqtt://host:port.", param_hint="--broker")
 
     def show(kind: str, fact: dict[str, Any]) -> None:
@@ -40,7 +40,8 @@ def oms(
     try:
         system.start()
     except TimeoutError as error:
-        raise click.ClickException(f"{error}. Start a broker there, or name another one. (oms.no-broker)") from error
+        hint = "Start a broker there that takes anybody, or name another one."
+        raise click.ClickException(f"{error}. {hint} (oms.no-broker)") from error
     for job in orders:
         system.assign(job)
     try:

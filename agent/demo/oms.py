@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from paho.mqtt.reasoncodes import ReasonCode
+
 log = logging.getLogger("packbench.oms")
 
 Json = dict[str, Any]
@@ -98,12 +100,13 @@ class ReferenceOms:
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="oms", daemon=True)
         self._ready = threading.Event()
+        self._refusal = ""
         self._client = self._make_client()
 
     # -- to be called from anywhere -----------------------------------------------------------------------------
 
     def start(self, timeout_s: float = 10.0) -> None:
-        """Connect and begin; raises TimeoutError when the broker can't be reached in time."""
+        """Connect and begin; raises TimeoutError when the broker can't be reached in time, or refuses us."""
         self._open().close()
         self._thread.start()
         self._client.connect_async(self._url.hostname or "", self._url.port or 1883, 30, clean_start=False,
@@ -111,6 +114,9 @@ class ReferenceOms:
         self._client.loop_start()
         if not self._ready.wait(timeout_s):
             raise TimeoutError(f"no broker at {self._url.geturl()}")
+        if self._refusal:
+            self.stop()
+            raise TimeoutError(f"the broker at {self._url.geturl()} refuses us: {self._refusal}")
 
     def tell_catalogue(self, site: str, catalogue: Json) -> None:
         """Say which cartons and SKUs a site has; retained, so that a station that comes later hears it too."""
@@ -169,7 +175,11 @@ class ReferenceOms:
         client.will_set("pack/v1/oms/state", json.dumps({"state": "lost"}), qos=1, retain=True)
         return client
 
-    def _on_connect(self, client: mqtt.Client, *_: object) -> None:
+    def _on_connect(self, client: mqtt.Client, _user: object, _flags: object, reason: ReasonCode, *_: object) -> None:
+        self._refusal = str(reason) if reason.is_failure else ""
+        if self._refusal:
+            self._ready.set()
+            return
         client.subscribe([("pack/v1/st/+/evt/#", SubscribeOptions(qos=1)),
                           ("pack/v1/st/+/sync/req", SubscribeOptions(qos=1))])
         client.publish("pack/v1/oms/state", json.dumps({"state": "ready"}), qos=1, retain=True)

@@ -17,10 +17,12 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from agent.link.access import Access, LinkError, unreachable
+from agent.link.access import Access, LinkError, refused, unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from paho.mqtt.reasoncodes import ReasonCode
 
 ANSWER_S = 5.0
 QUIET_S = 1.0
@@ -46,7 +48,7 @@ class Peer:
         v5 = version == mqtt.MQTTv5
         self.messages: queue.SimpleQueue[mqtt.MQTTMessage] = queue.SimpleQueue()
         self.present = False
-        self._up: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._up: queue.SimpleQueue[LinkError | None] = queue.SimpleQueue()
         self._subscribed: queue.SimpleQueue[list[bool]] = queue.SimpleQueue()
         self.client = mqtt.Client(
             CallbackAPIVersion.VERSION2, client_id=name, clean_session=None if v5 else clean, manual_ack=manual_ack,
@@ -72,18 +74,19 @@ class Peer:
             raise unreachable(access, error) from error
         self.client.loop_start()
         try:
-            accepted = self._up.get(timeout=ANSWER_S)
+            refusal = self._up.get(timeout=ANSWER_S)
         except queue.Empty:
-            accepted = False
-        if not accepted:
+            words = f"no MQTT {'5' if v5 else '3.1.1'} here."
+            refusal = LinkError("link.silent", words, "Try the other version or port.")
+        if refusal is not None:
             self.close()
-            raise LinkError("link.silent", f"no MQTT {'5' if v5 else '3.1.1'} here.", "Try the other version or port.")
+            raise refusal
 
     def _connected(
-        self, _client: mqtt.Client, _user: object, flags: mqtt.ConnectFlags, reason: object, _properties: object,
+        self, _client: mqtt.Client, _user: object, flags: mqtt.ConnectFlags, reason: ReasonCode, _properties: object,
     ) -> None:
         self.present = bool(flags.session_present)
-        self._up.put(not getattr(reason, "is_failure", True))
+        self._up.put(refused(reason.value, str(reason)) if reason.is_failure else None)
 
     def subscribe(self, topic: str, qos: int = 1) -> bool:
         """Subscribe and return whether it was granted."""
@@ -264,7 +267,7 @@ def probe(access: Access) -> tuple[str, list[Guarantee]]:
         experiments = Probe(access, mqtt.MQTTv5)
         version = "5"
     except LinkError as error:
-        if error.code != "link.silent":
+        if error.code not in ("link.silent", "link.version"):
             raise
         experiments = Probe(access, mqtt.MQTTv311)
         version = "3.1.1"
