@@ -90,7 +90,7 @@ TOLD = {
     "items.not-placed": ("Put {} into the box: it was scanned only.", "The scale does not see it."),
     "items.taken-out": ("{} was taken out of the box.", "Put it back in, or show COUNT AGAIN."),
     "items.scan-first": ("Scan what is in this box first.", "Then show the card again: the box ends with its scans."),
-    "items.all-in": ("All of the job is in this box already.", "There is no next box."),
+    "items.all-in": ("Nothing is missing from this box.", "No card is needed: go on with it."),
     "items.counting-again": ("Counting again from the first piece.", "Scan each piece of this box."),
     "carton.did-not-fit": ("Noted: it did not fit.", "Take a larger carton, and show its card."),
     "carton.taken": ("Noted: carton {}.", "The next suggestions learn from it."),
