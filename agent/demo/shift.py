@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from agent.demo.broker import DemoBroker
 
 # As in systemd/packbench.service.
-MEMORY = {"MALLOC_ARENA_MAX": "2"}
+MEMORY = {"MALLOC_ARENA_MAX": "1"}
 STATION = "demo-1"
 SITE = "ams1"
 SETTINGS = """# Written by packbench demo.
