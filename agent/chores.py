@@ -40,7 +40,7 @@ class Chores:
         keep_ballast(directory)
 
     def due(self, now_ms: int, wall_ms: int, *, time_ok: bool, keep: Keep) -> bytes:
-        """Do what is due; return a telemetry payload once a minute, nothing else. `keep` is how long. Raises StoreError.
+        """Do what is due; return a telemetry payload once a minute, else nothing. Raises StoreError.
 
         Nothing is forgotten while the clock is not trusted: a wrong year would make everything look old.
         """
