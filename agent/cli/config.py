@@ -52,7 +52,12 @@ def keygen(key_id: str, folder: Path) -> None:
 @click.option("--key", "key_file", type=file_argument, required=True, help="The private key; its name is the key id.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Default: BODY.signed")
 def sign(body: Path, key_file: Path, out: Path | None) -> None:
-    """Check BODY, a JSON file with scope, rev, exp and stable, as a station would, and sign it."""
+    """Check BODY, a JSON file, as a station would, and sign it.
+
+    BODY is {"scope": "site/ams1", "rev": 8, "exp": 1795999999, "stable": {"camera": {"rate_hz": 5}}}: for whom (fleet,
+    site/ID or station/ID), a number above the last one's, until when it may be taken (seconds since 1970), and the keys
+    of station.toml that change. `config explain KEY` says what a key means.
+    """
     from agent.fleet.signing import sign as signed
     from firmware_config.settings import ConfigError
 
