@@ -200,7 +200,7 @@ def matrix_regions(field: Tensor, *, most: int = 12, least_cells: int = 6) -> li
 
 def _blobs(mask: NDArray[np.bool_], weaker: Field, cell_px: float, most: int, least_cells: int) -> Iterator[Blob]:
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
-    strength = np.bincount(labels.ravel(), weaker.ravel(), minlength=count)
+    strength = np.bincount(np.asarray(labels, np.intp).ravel(), weaker.ravel(), minlength=count)
     strength[0] = 0
     for i in np.argsort(-strength)[:most]:
         if i == 0 or stats[i, cv2.CC_STAT_AREA] < least_cells:

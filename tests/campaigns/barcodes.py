@@ -17,7 +17,7 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import cv2
 import numpy as np
@@ -151,13 +151,14 @@ def stills(seeds: int) -> Iterator[tuple[Grey, list[str]]]:
 def marks(seeds: int) -> Iterator[tuple[Grey, list[str]]]:
     """Yield the bench's 1080p view of a freshly labelled box; the proof mark on the label is wanted."""
     from agent.bench.camera import render
-    from agent.bench.scene import Box, Light, Scene, Sticker
+    from agent.bench.scene import Box, Light, Material, Scene, Sticker
     from agent.papers.contents import Address, LabelContent
     from agent.papers.fonts import Fonts
     from agent.papers.label import label as shipping_label
     from agent.papers.page import media
 
     fonts = Fonts.installed()
+    materials: tuple[Material, ...] = get_args(Material)
     for seed in range(seeds):
         rng = np.random.default_rng([seed, 1080])
         mark = f"{rng.integers(0, 10**10):010d}"
@@ -181,7 +182,7 @@ def marks(seeds: int) -> Iterator[tuple[Grey, list[str]]]:
             x_mm=float(rng.uniform(-30, 30)),
             y_mm=float(rng.uniform(-30, 30)),
             yaw_deg=float(rng.uniform(-90, 90)),
-            material=rng.choice(["kraft", "white", "dark", "two-tone", "glossy", "grey"]),
+            material=materials[rng.integers(len(materials))],
             seed=seed,
         )
         stuck = Sticker(
