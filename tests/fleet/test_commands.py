@@ -45,7 +45,7 @@ def test_a_command_is_read_with_its_words() -> None:
     ("identify", asked(secnods=5), {}, "secnods", "config.unknown-key"),
     ("identify", b"not json", {}, "file", "config.not-json"),
     ("identify", b'{"cid":"a","cid":"b"}', {}, "cid", "config.duplicate-key"),
-    ("identify", b'{"a":' * 5_000, {}, "file", "config.too-deep"),
+    ("identify", b'{"a":' + b"[" * 30_000, {}, "file", "config.too-deep"),
     ("reprint", asked(parcel="; rm -rf /"), {}, "parcel", "config.value"),
     ("print-test", asked(role="other"), {}, "role", "config.value"),
     ("upgrade", asked(release="../evil.tar"), {}, "release", "config.value"),
